@@ -1,0 +1,1 @@
+"""The agreement: simulated Verilog against golden vectors."""

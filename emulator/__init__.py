@@ -1,0 +1,1 @@
+"""The bits: formats, recipes, the exact reference, the fast kernels, golden vectors."""

@@ -1,0 +1,148 @@
+"""The order of bits in a word: the only place that knows it (spec §11).
+
+A *word* is what one block occupies on a stream port or on one line of a hex file. In NumPy a
+column of words is a uint8 array of shape ``(n, nbytes)``, least significant byte first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from emulator.blocks import BlockFormat
+from emulator.errors import FileFormatError
+from emulator.formats import Format
+
+Words = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Field:
+    """``count`` equally wide parts of a word, part i at bit ``offset + i * width``."""
+
+    name: str
+    offset: int
+    width: int
+    count: int = 1
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Smallest unsigned NumPy dtype that holds one part."""
+        return np.dtype(f"u{max(1, 1 << max(0, (self.width - 1).bit_length() - 3))}")
+
+
+@dataclass(frozen=True)
+class WordLayout:
+    """Fields of a word, from bit 0 up, without gaps between them."""
+
+    fields: tuple[Field, ...]
+
+    @property
+    def width(self) -> int:
+        """Bits of the word."""
+        last = self.fields[-1]
+        return last.offset + last.width * last.count
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that hold the word; unused top bits are 0."""
+        return -(-self.width // 8)
+
+    @property
+    def digits(self) -> int:
+        """Hex digits of the word on a line."""
+        return -(-self.width // 4)
+
+    def field(self, name: str) -> Field:
+        """Return the field of that name (KeyError if there is none)."""
+        for field in self.fields:
+            if field.name == name:
+                return field
+        raise KeyError(name)
+
+    def pack(self, **parts: npt.NDArray[np.unsignedinteger]) -> Words:
+        """Pack one array per field, of shape ``(n, count)`` or ``(n,)``, into words.
+
+        Raises:
+            ValueError: if a field is missing or a part does not fit its width.
+        """
+        if set(parts) != {f.name for f in self.fields}:
+            raise ValueError(f"fields {sorted(parts)} are not {[f.name for f in self.fields]}")
+        n = len(next(iter(parts.values())))
+        bits = np.zeros((n, self.nbytes * 8), np.uint8)
+        for f in self.fields:
+            part = np.ascontiguousarray(parts[f.name]).reshape(n, f.count)
+            if part.size and int(part.max()) >> f.width:
+                raise ValueError(f"field {f.name}: {int(part.max()):#x} exceeds {f.width} bits")
+            raw = part.astype(f.dtype.newbyteorder("<")).view(np.uint8)
+            lanes = raw.reshape(n, f.count, f.dtype.itemsize)
+            spread = np.unpackbits(lanes, axis=2, count=f.width, bitorder="little")
+            end = f.offset + f.width * f.count
+            bits[:, f.offset : end] = spread.reshape(n, -1)
+        return np.packbits(bits, axis=1, bitorder="little")
+
+    def unpack(self, words: Words) -> dict[str, npt.NDArray[np.unsignedinteger]]:
+        """Return an array of shape ``(n, count)`` per field; the inverse of `pack`."""
+        n = len(words)
+        bits = np.unpackbits(np.ascontiguousarray(words), axis=1, bitorder="little")
+        out: dict[str, npt.NDArray[np.unsignedinteger]] = {}
+        for f in self.fields:
+            end = f.offset + f.width * f.count
+            lanes = bits[:, f.offset : end].reshape(n, f.count, f.width)
+            raw = np.zeros((n, f.count, f.dtype.itemsize), np.uint8)
+            packed = np.packbits(lanes, axis=2, bitorder="little")
+            raw[:, :, : packed.shape[2]] = packed
+            out[f.name] = raw.view(f.dtype.newbyteorder("<")).reshape(n, f.count).astype(f.dtype)
+        return out
+
+
+def input_layout(input_format: Format, block_size: int) -> WordLayout:
+    """The word of one input block: lane i at bit ``i * width`` (spec §11.1)."""
+    return WordLayout((Field("x", 0, input_format.width, block_size),))
+
+
+def output_layout(block_format: BlockFormat) -> WordLayout:
+    """The word of one quantized block: element codes from bit 0, scale code on top (spec §11.2)."""
+    element, n = block_format.element, block_format.block_size
+    return WordLayout(
+        (
+            Field("codes", 0, element.width, n),
+            Field("scale", element.width * n, block_format.scale.storage_bits),
+        )
+    )
+
+
+def to_hex(words: Words, layout: WordLayout) -> list[str]:
+    """One line of ``layout.digits`` lower-case hex digits per word, top digit first (spec §11.3)."""
+    text = np.ascontiguousarray(words[:, ::-1]).tobytes().hex()
+    step = 2 * layout.nbytes
+    drop = step - layout.digits
+    return [text[i + drop : i + step] for i in range(0, len(text), step)]
+
+
+def from_hex(lines: Iterable[str], layout: WordLayout, source: str = "hex") -> Words:
+    """Parse lines written by `to_hex`.
+
+    Raises:
+        FileFormatError: naming ``source`` and the line that is not ``layout.digits`` hex digits.
+    """
+    out = bytearray()
+    drop = 2 * layout.nbytes - layout.digits
+    limit = 1 << layout.width
+    for number, line in enumerate(lines, 1):
+        text = line.rstrip("\n")
+        try:
+            if len(text) != layout.digits or not text.isalnum():
+                raise ValueError
+            value = int(text, 16)
+        except ValueError:
+            raise FileFormatError(
+                f"{source}:{number}: {text[:80]!r} is not a word of {layout.digits} hex digits"
+            ) from None
+        if value >= limit:
+            raise FileFormatError(f"{source}:{number}: {text!r} exceeds {layout.width} bits")
+        out += bytes.fromhex("0" * drop + text)[::-1]
+    return np.frombuffer(bytes(out), np.uint8).reshape(-1, layout.nbytes)

@@ -1,0 +1,49 @@
+"""finescale: bit-exact FP4 block-scaled quantization, from Python and from the command line.
+
+This module is the only documented import. What it exports is loaded on first use, so that
+importing it costs neither Numba nor the command line's libraries.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from emulator.blocks import BlockFormat as BlockFormat
+    from emulator.formats import FORMATS as FORMATS
+    from emulator.formats import Format as Format
+    from emulator.recipes import Recipe as Recipe
+    from emulator.recipes import recipe as recipe
+    from emulator.tensor import Quantized as Quantized
+    from emulator.tensor import decode as decode
+    from emulator.tensor import dequantize as dequantize
+    from emulator.tensor import encode as encode
+    from emulator.tensor import quantize as quantize
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "FORMATS": "emulator.formats",
+    "Format": "emulator.formats",
+    "BlockFormat": "emulator.blocks",
+    "Recipe": "emulator.recipes",
+    "recipe": "emulator.recipes",
+    "Quantized": "emulator.tensor",
+    "quantize": "emulator.tensor",
+    "dequantize": "emulator.tensor",
+    "encode": "emulator.tensor",
+    "decode": "emulator.tensor",
+}
+
+__all__ = [*_HOMES, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'finescale' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

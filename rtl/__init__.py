@@ -1,0 +1,1 @@
+"""The gates: an Amaranth description of the datapath that `docs/spec.md` specifies."""
