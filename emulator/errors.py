@@ -1,7 +1,9 @@
-"""The errors that finescale raises on its own account; wrong arguments raise TypeError or ValueError.
+"""The errors that finescale raises on its own account.
 
-Every message is one line that names the value and the rule it breaks, so that the command line can
-print it as it is.
+Wrong arguments raise TypeError or ValueError.
+
+Every message is one line that names the value and the rule it breaks, so that the
+command line can print it as it is.
 """
 
 from __future__ import annotations

@@ -19,8 +19,9 @@ from emulator.errors import UnknownNameError, near
 class Format:
     """A binary floating-point format with at most one sign bit (spec §2.1).
 
-    A code is ``sign | exponent | fraction`` from the top bit down. The *magnitude code* is the code
-    without its sign bit. The value of a finite code is ``(-1)**sign * c * 2**q`` with integers c, q.
+    A code is ``sign | exponent | fraction`` from the top bit down. The *magnitude code* is the
+    code without its sign bit. The value of a finite code is ``(-1)**sign * c * 2**q`` with
+    integers c and q.
 
     Args:
         name: lower-case name, as used in recipe and variant names.

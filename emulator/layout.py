@@ -116,7 +116,7 @@ def output_layout(block_format: BlockFormat) -> WordLayout:
 
 
 def to_hex(words: Words, layout: WordLayout) -> list[str]:
-    """One line of ``layout.digits`` lower-case hex digits per word, top digit first (spec §11.3)."""
+    """One line of ``layout.digits`` hex digits per word, top digit first (spec §11.3)."""
     text = np.ascontiguousarray(words[:, ::-1]).tobytes().hex()
     step = 2 * layout.nbytes
     drop = step - layout.digits
