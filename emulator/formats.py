@@ -122,8 +122,7 @@ class Format:
     def value(self, code: int) -> Fraction:
         """Return the exact value of a finite code (the sign of -0 is lost in a Fraction)."""
         sign, c, q = self.parts(code)
-        magnitude = Fraction(c) * Fraction(2) ** q
-        return -magnitude if sign else magnitude
+        return Fraction(-c if sign else c) * (1 << q if q >= 0 else Fraction(1, 1 << -q))
 
     def is_finite(self, code: int) -> bool:
         """Whether the code stands for a real number."""
