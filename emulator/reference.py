@@ -33,7 +33,7 @@ def round_magnitude(x: Fraction, fmt: Format) -> int:
     Codes above ``fmt.max_code`` continue the format as if it had more exponents.
     """
     lowest = (1 if fmt.has_zero else 0) - fmt.bias  # exponent of the lowest binade
-    exponent = floor_log2(x) if x else lowest
+    exponent = floor_log2(x) if x else lowest - 1
     if exponent < lowest:
         if not fmt.has_zero:
             return 0  # spec §3.7

@@ -1,0 +1,134 @@
+"""The reference against the specification's worked examples and against its own definition."""
+
+from __future__ import annotations
+
+import random
+from fractions import Fraction
+
+import pytest
+
+from emulator import reference
+from emulator.formats import FORMATS, FP32, Format
+from emulator.layout import input_layout, output_layout, to_hex
+from emulator.recipes import recipe
+from tests.spec_examples import Example, examples, floats
+
+EXAMPLES = list(examples())
+
+
+def digits(code: int, fmt: Format) -> str:
+    return f"{code:0{-(-fmt.storage_bits // 4)}x}"
+
+
+def run_encode(e: Example) -> tuple[str, str]:
+    x_format, [bits] = floats(e.left)
+    want, *options = e.right.split()
+    kwargs = dict(o.split("=") for o in options)
+    return digits(
+        reference.encode(bits, x_format, FORMATS[e.subject], **kwargs), FORMATS[e.subject]
+    ), want
+
+
+def run_decode(e: Example) -> tuple[str, str]:
+    output, [want] = floats(e.right)
+    return f"{reference.decode(int(e.left, 16), FORMATS[e.subject], output):x}", f"{want:x}"
+
+
+def run_quantize(e: Example) -> tuple[str, str]:
+    r = recipe(e.subject)
+    x_format, bits = floats(e.left.lower())
+    blocks = [bits[i : i + r.block_size] for i in range(0, len(bits), r.block_size)]
+    got = []
+    for block in blocks:
+        scale, codes = reference.quantize_block(block, x_format, r)
+        got.append(f"{scale:02x} " + "".join(f"{c:x}" for c in codes))
+    return " | ".join(got), e.right
+
+
+def run_dequantize(e: Example) -> tuple[str, str]:
+    scale, codes = e.left.split()
+    output, want = floats(e.right)
+    got = reference.dequantize_block(
+        int(scale, 16), [int(c, 16) for c in codes], recipe(e.subject), output
+    )
+    return str(got), str(want)
+
+
+def run_word(e: Example) -> tuple[str, str]:
+    import numpy as np
+
+    scale, codes = e.left.split()
+    layout = output_layout(recipe(e.subject).block_format)
+    words = layout.pack(
+        codes=np.array([[int(c, 16) for c in codes]], np.uint8),
+        scale=np.array([[int(scale, 16)]], np.uint8),
+    )
+    return to_hex(words, layout)[0], e.right
+
+
+def run_input(e: Example) -> tuple[str, str]:
+    import numpy as np
+
+    name, block = e.subject.split("-b")
+    _, bits = floats(e.left)
+    layout = input_layout(FORMATS[name], int(block))
+    words = layout.pack(x=np.array([bits], layout.fields[0].dtype))
+    return to_hex(words, layout)[0], e.right
+
+
+RUN = {
+    "encode": run_encode,
+    "decode": run_decode,
+    "quantize": run_quantize,
+    "dequantize": run_dequantize,
+    "word": run_word,
+    "input": run_input,
+}
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=str)
+def test_worked_example(example: Example) -> None:
+    got, want = RUN[example.verb](example)
+    assert got == want
+
+
+def test_there_are_examples_of_every_kind() -> None:
+    assert {e.verb for e in EXAMPLES} == set(RUN)
+
+
+SMALL = [f for f in FORMATS.values() if f.width <= 8]
+
+
+@pytest.mark.parametrize("fmt", SMALL, ids=lambda f: f.name)
+def test_rounding_is_the_nearest_value_with_ties_to_even(fmt: Format) -> None:
+    """The binade arithmetic gives the argmin of spec §3.1, at and around every midpoint."""
+    values = {k: fmt.value(k) for k in range(fmt.max_code + 1)}
+    rng = random.Random(1)
+    codes = range(fmt.max_code) if fmt.max_code < 40 else rng.sample(range(fmt.max_code), 40)
+    for code in codes:
+        middle = (values[code] + values[code + 1]) / 2
+        for x in (middle, middle * Fraction(1023, 1024), middle * Fraction(1025, 1024)):
+            want = min(values, key=lambda k: (abs(values[k] - x), k % 2))
+            assert reference.round_magnitude(x, fmt) == want
+    assert reference.round_magnitude(fmt.max * 16, fmt) > fmt.max_code
+
+
+@pytest.mark.parametrize("fmt", SMALL, ids=lambda f: f.name)
+def test_encoding_a_decoded_code_gives_it_back(fmt: Format) -> None:
+    for code in range(1 << fmt.width):
+        if fmt.is_nan(code):
+            continue
+        bits = reference.decode(code, fmt)
+        overflow = "ieee" if fmt.inf_code is not None else "saturate"
+        assert reference.encode(bits, FP32, fmt, overflow) == code
+
+
+def test_refusals_name_the_clause() -> None:
+    with pytest.raises(ValueError, match=r"NaN has no code in e2m1 \(spec §3.4\)"):
+        reference.encode(0x7FC00000, FP32, FORMATS["e2m1"])
+    with pytest.raises(ValueError, match=r"ue5m3 has no infinity.*§3.3"):
+        reference.encode(0, FP32, FORMATS["ue5m3"], overflow="ieee")
+    with pytest.raises(ValueError, match="5 elements do not make a block of 4"):
+        reference.quantize_block([0] * 5, FP32, recipe("ue5m3-absmax-b4"))
+    with pytest.raises(ValueError, match="'4o6' is not available yet"):
+        reference.quantize_block([0], FP32, recipe("ue5m3-4o6-b4"))
