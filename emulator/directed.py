@@ -1,0 +1,174 @@
+"""Directed blocks: the floats at which a decision of the specification changes.
+
+Points come from the formats' values alone; no code is computed here, so a mistake in an encoder
+cannot hide its own test cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+from emulator.formats import Format
+from emulator.recipes import Recipe
+
+Block = list[int]
+"""Float patterns of the lanes of one block."""
+
+THRESHOLDS = tuple(Fraction(n, 4) for n in (1, 3, 5, 7, 10, 14, 20))
+"""Multiples of the scale at which the E2M1 code changes (spec §9.1)."""
+
+E8M0_POINTS = (Fraction(1), Fraction(3, 2), Fraction(7, 4))
+"""Significands of amax at which one of the E8M0 rules changes its code (spec §8.4 to §8.6)."""
+
+
+def floor_pattern(x: Fraction, fmt: Format) -> int:
+    """Largest finite magnitude pattern of ``fmt`` with a value <= x, for x >= 0."""
+    low, high = 0, fmt.max_code
+    while low < high:
+        middle = (low + high + 1) // 2
+        if fmt.value(middle) <= x:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def around(x: Fraction, fmt: Format) -> list[int]:
+    """The pattern at or below x and its two neighbours, within the finite patterns."""
+    at = floor_pattern(x, fmt)
+    return [p for p in (at - 1, at, at + 1) if 0 <= p <= fmt.max_code]
+
+
+class Mixer:
+    """Deterministic small integers from a seed: a 64-bit linear congruential generator."""
+
+    def __init__(self, seed: int) -> None:
+        self._state = (seed * 2 + 1) & 0xFFFFFFFFFFFFFFFF
+
+    def below(self, n: int) -> int:
+        """An integer from 0 to n - 1."""
+        self._state = (self._state * 6364136223846793005 + 1442695040888963407) % (1 << 64)
+        return ((self._state >> 33) * n) >> 31
+
+
+class Directed:
+    """Generators of directed blocks for one recipe and input format.
+
+    Args:
+        recipe: gives block size, scale format and rule.
+        x_format: format of the input lanes.
+        seed: varies lane positions, signs and filler lanes.
+    """
+
+    def __init__(self, recipe: Recipe, x_format: Format, seed: int) -> None:
+        self.scale, self.x, self.size = recipe.scale, x_format, recipe.block_size
+        self._mix = Mixer(seed)
+        codes = range(self.scale.max_code + 1)
+        if not self.scale.has_zero and self.x.exponent_bits == 8:
+            # All binades behave alike; the ends and every eighth are kept.
+            codes = [c for c in codes if c < 8 or c > codes[-1] - 8 or c % 8 == 0]
+        self.values = [self.scale.value(c) for c in codes]
+
+    def _signed(self, pattern: int) -> int:
+        return pattern | (self.x.sign_mask if self._mix.below(2) else 0)
+
+    def _block(self, amax: int, others: Sequence[int]) -> Block:
+        """A block of amax, the other patterns and filler lanes below amax, in a random order."""
+        lanes = [amax, *others]
+        while len(lanes) < self.size:
+            step = self._mix.below(6 << self.x.fraction_bits)
+            lanes.append(max(0, amax - step))
+        lanes = [self._signed(p) for p in lanes]
+        turn = self._mix.below(self.size)
+        return lanes[turn:] + lanes[:turn]
+
+    def _blocks(self, amax: int, others: Sequence[int]) -> Iterator[Block]:
+        """As many blocks with that amax as it takes to hold the other patterns."""
+        step = self.size - 1
+        for i in range(0, max(1, len(others)), step):
+            yield self._block(amax, others[i : i + step])
+
+    def zeros(self) -> Iterator[Block]:
+        """Zeros of both signs, and one smallest number among zeros in each lane."""
+        minus = self.x.sign_mask
+        yield [0] * self.size
+        yield [minus] * self.size
+        yield [minus if i % 2 else 0 for i in range(self.size)]
+        for lane in range(self.size):
+            for tiny in (1, 1 | minus):
+                yield [tiny if i == lane else (minus if i % 3 else 0) for i in range(self.size)]
+
+    def specials(self) -> Iterator[Block]:
+        """NaN and infinity of both signs in each lane, alone and together, amid numbers."""
+        inf, minus, top = self.x.inf_code, self.x.sign_mask, self.x.magnitude_mask
+        assert inf is not None
+        one = self.x.bias << self.x.fraction_bits
+        for lane in range(self.size):
+            for special in (inf, inf + 1, top, inf | minus, top | minus, (inf + 1) | minus):
+                amax = self._mix.below(self.x.max_code + 1)
+                block = self._block(amax, [])
+                block[lane] = special
+                yield block
+                if self.size > 2:
+                    block = self._block(one, [])
+                    block[lane] = special
+                    block[(lane + 1) % self.size] = inf
+                    yield block
+        yield [inf] * self.size
+        yield [inf | minus] * self.size
+        yield [top] * self.size
+        for value in (self.scale.max, self.scale.max * 6):
+            for t in THRESHOLDS:
+                points = [q for p in (t, t / 2) for q in around(value * p, self.x)]
+                yield from self._blocks(inf | minus, points)
+
+    def subnormals(self) -> Iterator[Block]:
+        """Blocks of subnormal inputs, and subnormals beside the smallest normal numbers."""
+        normal = 1 << self.x.fraction_bits
+        for shift in range(self.x.fraction_bits + 1):
+            for pattern in (1 << shift, (2 << shift) - 1, (3 << shift) >> 1):
+                amax = min(pattern, normal + 3)
+                yield self._block(amax, [max(0, amax - 1)])
+        for amax in (normal - 1, normal, normal + 1, 2 * normal, 3 * normal, 4 * normal + 1):
+            yield self._block(amax, [1, normal - 1, normal][: self.size - 1])
+            yield self._block(amax, [])
+
+    def scales(self) -> Iterator[Block]:
+        """Each amax at which the scale code changes, and its neighbours (spec §8)."""
+        for x in self._scale_points():
+            for amax in around(x, self.x):
+                yield self._block(amax, [])
+
+    def _scale_points(self) -> Iterator[Fraction]:
+        if self.scale.has_zero:
+            for low, high in zip(self.values, self.values[1:], strict=False):
+                if 3 * (low + high) <= self.x.max:
+                    yield 3 * (low + high)  # 6 times the midpoint
+        else:
+            for value in self.values:
+                for point in E8M0_POINTS:
+                    if self.x.min_positive <= 4 * point * value <= self.x.max:
+                        yield 4 * point * value
+
+    def elements(self) -> Iterator[Block]:
+        """For each scale code, each element threshold and its neighbours (spec §9)."""
+        for value in self.values:
+            amax = 6 * value
+            if value == 0 or not self.x.min_positive <= amax <= self.x.max:
+                continue
+            points = [p for t in THRESHOLDS for p in around(t * value, self.x)]
+            yield from self._blocks(floor_pattern(amax, self.x), points)
+
+    def extremes(self) -> Iterator[Block]:
+        """Amax beyond both ends of the scale's range, with elements at their thresholds."""
+        top = [self.scale.max * n for n in (6, 7, 8, 12, 64, 4096)] + [self.x.max]
+        positive = next(v for v in self.values if v > 0)
+        bottom = [positive * t / 4 for t in range(1, 32)] + [self.x.min_positive]
+        for amaxes, scale in ((top, self.scale.max), (bottom, positive)):
+            points = [p for t in THRESHOLDS for p in around(t * scale, self.x)]
+            for x in amaxes:
+                amax = floor_pattern(x, self.x)
+                yield from self._blocks(amax, [min(p, amax) for p in points])
+        for pattern in around(3 * positive, self.x):
+            yield self._block(pattern, [])

@@ -1,0 +1,268 @@
+"""Golden vectors: folders of stimuli and the words that the specification requires (spec §11.4).
+
+Small sets are written from the reference and checked by the kernels; large ones come from the
+kernels, and the manifest names the sample of them that the reference has confirmed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emulator import reference
+from emulator.errors import FileFormatError, MismatchError
+from emulator.folder import new_folder
+from emulator.formats import BF16, FORMATS, FP16, Format
+from emulator.layout import WordLayout, Words, from_hex, input_layout, output_layout, to_hex
+from emulator.recipes import Recipe, recipe
+from emulator.stimulus import directed_names, stimulus
+from emulator.version import SPEC_VERSION
+
+KIND = "finescale golden vectors"
+MANIFEST = "manifest.json"
+SAMPLE = 256
+"""Words per file that the reference confirms when the kernels wrote it."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how many steps are done, and how many there are."""
+
+
+def float_lanes(words: Words, x_format: Format, block_size: int) -> np.ndarray:
+    """Input words as an array of floats of shape ``(n, block_size)`` (spec §11.1)."""
+    import ml_dtypes
+
+    dtypes = {FP16.name: np.dtype(np.float16), BF16.name: np.dtype(ml_dtypes.bfloat16)}
+    x = input_layout(x_format, block_size).unpack(words)["x"]
+    return x.view(dtypes.get(x_format.name, np.dtype(np.float32)))
+
+
+def expected(r: Recipe, x_format: Format, words: Words, threads: int | None = 1) -> Words:
+    """Words that a recipe gives for input words, computed by the kernels (spec §11.2).
+
+    Args:
+        r: an available recipe.
+        x_format: FP16, BF16 or FP32.
+        words: uint8 array of shape ``(n, nbytes)`` of input words.
+        threads: as in `quantize`.
+    """
+    from emulator.tensor import quantize
+
+    layout = output_layout(r.block_format)
+    if not len(words):
+        return np.zeros((0, layout.nbytes), np.uint8)
+    q = quantize(float_lanes(words, x_format, r.block_size), r, threads=threads)
+    return layout.pack(codes=q.codes, scale=q.scales)
+
+
+def expected_by_reference(r: Recipe, x_format: Format, words: Words) -> Words:
+    """The same as `expected`, computed by the reference."""
+    layout = output_layout(r.block_format)
+    x = input_layout(x_format, r.block_size).unpack(words)["x"]
+    blocks = [reference.quantize_block([int(b) for b in row], x_format, r) for row in x]
+    codes = np.array([c for _, c in blocks], np.uint8).reshape(-1, r.block_size)
+    return layout.pack(codes=codes, scale=np.array([s for s, _ in blocks], np.uint8))
+
+
+def _fields(layout: WordLayout) -> list[dict[str, int | str]]:
+    return [
+        {"name": f.name, "offset": f.offset, "width": f.width, "count": f.count}
+        for f in layout.fields
+    ]
+
+
+def _describe(r: Recipe) -> dict[str, Any]:
+    return {
+        "name": r.name,
+        "element": r.element.name,
+        "scale": r.scale.name,
+        "rule": r.rule,
+        "prevent_zero": r.prevent_zero,
+        "tensor_scale": r.tensor_scale,
+        "block_size": r.block_size,
+    }
+
+
+def _store(folder: Path, name: str, words: Words, layout: WordLayout) -> dict[str, Any]:
+    data = "".join(line + "\n" for line in to_hex(words, layout)).encode()
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return {
+        "file": name,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "words": len(words),
+        "width": layout.width,
+        "fields": _fields(layout),
+    }
+
+
+def write(
+    folder: Path,
+    recipes: Sequence[Recipe],
+    inputs: Sequence[Format],
+    *,
+    names: Callable[[Recipe, Format], Iterable[str]] | None = None,
+    blocks: int | None = None,
+    seed: int = 0,
+    source: str = "kernels",
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Write a folder of golden vectors; it appears whole or not at all.
+
+    Args:
+        folder: must not exist or be empty, unless ``overwrite`` and it holds golden vectors.
+        recipes: available recipes.
+        inputs: formats of the input lanes.
+        names: which stimuli; all directed ones and "random" if None.
+        blocks: blocks of the random stimulus; its own default if None.
+        seed: for all stimuli.
+        source: "reference" (slow; every word then confirmed by the kernels) or "kernels" (a
+            sample of every file then confirmed by the reference).
+        overwrite: replace an existing folder of golden vectors.
+        progress: called before each file.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        FileExistsError: if the folder is in the way.
+        MismatchError: if reference and kernels disagree; nothing is written then.
+        ValueError: for another source, or without recipes or inputs.
+    """
+    if source not in ("reference", "kernels"):
+        raise ValueError(f"source {source!r} is not 'reference' or 'kernels'")
+    if not recipes or not inputs:
+        raise ValueError("golden vectors need at least one recipe and one input format")
+    pick = names or (lambda r, _: [*directed_names(r), "random"])
+    jobs = [(r.require_available(), x, n) for r in recipes for x in inputs for n in pick(r, x)]
+    stimuli: dict[str, dict[str, Any]] = {}
+    results: list[dict[str, Any]] = []
+    with new_folder(folder, marker=MANIFEST, overwrite=overwrite) as target:
+        for done, (r, x, name) in enumerate(jobs):
+            if progress:
+                progress(f"{r.name} {x.name} {name}", done, len(jobs))
+            words = stimulus(name, r, x, blocks=blocks if name == "random" else None, seed=seed)
+            file = f"stimulus/{x.name}-b{r.block_size}-{_shared(name, r)}.hex"
+            entry = _store(target, file, words, input_layout(x, r.block_size))
+            entry |= {"input": x.name, "generator": name, "recipe": r.name, "seed": seed}
+            known = stimuli.setdefault(file, entry)
+            if known["sha256"] != entry["sha256"]:
+                raise MismatchError(f"{file}: {known['recipe']} and {r.name} differ in stimulus")
+            results.append(_store_expected(target, r, x, name, words, source) | {"stimulus": file})
+        manifest = {
+            "kind": KIND,
+            "spec": SPEC_VERSION,
+            "stimulus": sorted(stimuli.values(), key=lambda e: e["file"]),
+            "expected": sorted(results, key=lambda e: e["file"]),
+        }
+        (target / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+    return manifest
+
+
+def _shared(name: str, r: Recipe) -> str:
+    """File name of a stimulus: random blocks depend on the scale format, as others say already."""
+    return f"random-{r.scale.name}" if name == "random" else name
+
+
+def _store_expected(
+    target: Path, r: Recipe, x: Format, name: str, words: Words, source: str
+) -> dict[str, Any]:
+    file = f"expected/{r.name}/{x.name}-{_shared(name, r)}.hex"
+    fast = expected(r, x, words)
+    picked = np.arange(len(words))
+    if source == "kernels":
+        picked = np.unique(np.linspace(0, len(words) - 1, SAMPLE).astype(np.int64))[:SAMPLE]
+    exact = expected_by_reference(r, x, words[picked])
+    wrong = np.flatnonzero((fast[picked] != exact).any(axis=1))
+    if len(wrong):
+        raise MismatchError(
+            f"{file}:{picked[wrong[0]] + 1}: reference and kernels differ in {len(wrong)} of "
+            f"{len(picked)} words"
+        )
+    layout = output_layout(r.block_format)
+    entry = _store(target, file, exact if source == "reference" else fast, layout)
+    return entry | {
+        "recipe": _describe(r),
+        "input": x.name,
+        "source": source,
+        "reference_words": len(picked),
+    }
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read and check the manifest of a folder.
+
+    Raises:
+        FileFormatError: if it is missing, not JSON, not of this kind or of another spec version.
+    """
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise FileFormatError(f"{path}: there is no such file; is this a vectors folder?") from None
+    except (ValueError, OSError) as error:
+        raise FileFormatError(f"{path}: not readable as JSON: {error}") from None
+    if not isinstance(manifest, dict) or manifest.get("kind") != KIND:
+        raise FileFormatError(f"{path}: 'kind' is not {KIND!r}")
+    if manifest.get("spec") != SPEC_VERSION:
+        raise FileFormatError(
+            f"{path}: written for specification {manifest.get('spec')}, this is {SPEC_VERSION}"
+        )
+    return manifest
+
+
+def load_file(folder: Path, entry: dict[str, Any], layout: WordLayout) -> Words:
+    """Read one hex file of a folder and check it against its manifest entry.
+
+    Raises:
+        FileFormatError: naming the file, and line or rule, that is not intact.
+    """
+    path = folder / entry["file"]
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise FileFormatError(f"{path}: {error.strerror}") from None
+    if _fields(layout) != entry["fields"] or layout.width != entry["width"]:
+        raise FileFormatError(f"{path}: the manifest's fields are not those of {layout}")
+    text = data.decode("ascii", "replace")
+    words = from_hex(text.splitlines(), layout, str(path))
+    if len(words) != entry["words"]:
+        raise FileFormatError(f"{path}: {len(words)} words, the manifest says {entry['words']}")
+    if hashlib.sha256(data).hexdigest() != entry["sha256"]:
+        raise FileFormatError(f"{path}: SHA-256 differs from the manifest's")
+    return words
+
+
+def load(folder: Path, r: Recipe, x_format: Format) -> list[tuple[str, Words, Words]]:
+    """All vectors of a recipe and input format as ``(name, stimulus, expected)``.
+
+    Raises:
+        FileFormatError: if the folder is damaged, or holds none for them.
+    """
+    manifest = read_manifest(folder)
+    stimuli = {e["file"]: e for e in manifest["stimulus"]}
+    found = []
+    for entry in manifest["expected"]:
+        if entry["recipe"]["name"] == r.name and entry["input"] == x_format.name:
+            source = stimuli[entry["stimulus"]]
+            words = load_file(folder, source, input_layout(x_format, r.block_size))
+            spec = load_file(folder, entry, output_layout(r.block_format))
+            if len(words) != len(spec):
+                raise FileFormatError(
+                    f"{folder / entry['file']}: {len(spec)} words for {len(words)} stimuli"
+                )
+            found.append((source["generator"], words, spec))
+    if not found:
+        raise FileFormatError(f"{folder}: no vectors for {r.name} with {x_format.name} input")
+    return found
+
+
+def recipe_of(entry: dict[str, Any]) -> tuple[Recipe, Format]:
+    """Recipe and input format of an entry of the manifest's "expected" list."""
+    return recipe(entry["recipe"]["name"]), FORMATS[entry["input"]]
