@@ -18,6 +18,8 @@ from emulator.formats import Format
 
 Words = npt.NDArray[np.uint8]
 
+_HEX = frozenset("0123456789abcdef")
+
 
 @dataclass(frozen=True)
 class Field:
@@ -127,22 +129,19 @@ def from_hex(lines: Iterable[str], layout: WordLayout, source: str = "hex") -> W
     """Parse lines written by `to_hex`.
 
     Raises:
-        FileFormatError: naming ``source`` and the line that is not ``layout.digits`` hex digits.
+        FileFormatError: naming ``source`` and the line that is not such a word.
     """
     out = bytearray()
-    drop = 2 * layout.nbytes - layout.digits
+    fill = "0" * (2 * layout.nbytes - layout.digits)
     limit = 1 << layout.width
     for number, line in enumerate(lines, 1):
         text = line.rstrip("\n")
-        try:
-            if len(text) != layout.digits or not text.isalnum():
-                raise ValueError
-            value = int(text, 16)
-        except ValueError:
+        if len(text) != layout.digits or not _HEX.issuperset(text):
             raise FileFormatError(
-                f"{source}:{number}: {text[:80]!r} is not a word of {layout.digits} hex digits"
-            ) from None
-        if value >= limit:
+                f"{source}:{number}: {text[:80]!r} is not a word of {layout.digits} "
+                "lower-case hex digits"
+            )
+        if int(text, 16) >= limit:
             raise FileFormatError(f"{source}:{number}: {text!r} exceeds {layout.width} bits")
-        out += bytes.fromhex("0" * drop + text)[::-1]
+        out += bytes.fromhex(fill + text)[::-1]
     return np.frombuffer(bytes(out), np.uint8).reshape(-1, layout.nbytes)

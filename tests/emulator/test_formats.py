@@ -70,7 +70,7 @@ def test_a_format_of_two_code_bases_can_be_expressed() -> None:
 def test_contradictory_fields(fields: dict[str, int], message: str) -> None:
     good = {"exponent_bits": 5, "fraction_bits": 3, "bias": 15, "max_code": 0xFE}
     with pytest.raises(ValueError, match=message):
-        Format("odd", **(good | fields))
+        Format("odd", **(good | fields))  # pyright: ignore[reportArgumentType]
 
 
 def test_codes_that_are_not_finite_have_no_value() -> None:

@@ -1,0 +1,53 @@
+# `make compare` and `make test` need Python >= 3.11 with its shared library, a C++ compiler and
+# make; everything else is installed into .venv from pyproject.toml.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+JOBS ?= 2
+
+.PHONY: help compare test lint types vectors exhaustive bench smoke clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo 'make compare     verify, synthesize and compare the default quantizers'
+	@echo 'make test        lint-free test suite, simulations included'
+	@echo 'make exhaustive  full input spaces, resumable; records docs/verification.md'
+	@echo 'make lint types  ruff and pyright'
+	@echo 'make vectors     write golden_vectors/ again from the reference'
+	@echo 'make bench       speed as ratios measured in one run'
+
+$(STAMP): pyproject.toml bootstrap.sh
+	@PYTHON='$(PYTHON)' sh bootstrap.sh $(VENV)
+	@touch $@
+
+compare: $(STAMP)
+	@$(BIN)/finescale compare --report docs/comparison.md --readme README.md -o build/compare
+
+test: $(STAMP)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+
+lint: $(STAMP)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	@$(BIN)/pyright
+
+vectors: $(STAMP)
+	@$(BIN)/finescale vectors write golden_vectors --committed --overwrite
+
+exhaustive: $(STAMP)
+	@$(BIN)/python -m tests.exhaustive --record docs/verification.md
+
+bench: $(STAMP)
+	@$(BIN)/python -m benchmarks.bench_quantize
+	@$(BIN)/python -m benchmarks.bench_simulation
+
+smoke: $(STAMP)
+	@$(BIN)/finescale vectors check golden_vectors
+	@$(BIN)/finescale compare quantizer-ue5m3-absmax-b4-bf16 quantizer-e8m0-floor-b4-bf16 -o build/smoke
+
+clean:
+	rm -rf build
