@@ -83,7 +83,7 @@ class WordLayout:
             lanes = raw.reshape(n, f.count, f.dtype.itemsize)
             spread = np.unpackbits(lanes, axis=2, count=f.width, bitorder="little")
             end = f.offset + f.width * f.count
-            bits[:, f.offset : end] = spread.reshape(n, -1)
+            bits[:, f.offset : end] = spread.reshape(n, end - f.offset)
         return np.packbits(bits, axis=1, bitorder="little")
 
     def unpack(self, words: Words) -> dict[str, npt.NDArray[np.unsignedinteger]]:
