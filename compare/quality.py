@@ -1,0 +1,120 @@
+"""Relative squared error of a recipe, on normal numbers and on given tensors.
+
+    error = sum((x - y)**2) / sum(x**2)
+
+x is what the hardware gets: the number rounded to the variant's input format. y is the exact
+decode of the quantized block as float32. Blocks run along the last axis.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import numpy.typing as npt
+
+from emulator.formats import Format
+from emulator.recipes import Recipe
+from emulator.tensor import dequantize, quantize
+
+SIGMAS = (0.003, 0.013, 0.05, 1.0)
+SAMPLES = 1 << 22
+SEED = 20260101
+_CHUNK = 1 << 20
+
+_DTYPES = {"fp32": np.float32, "fp16": np.float16, "bf16": ml_dtypes.bfloat16}
+
+
+@dataclass(frozen=True)
+class Error:
+    """Squared error and energy of one or more tensors, in float64.
+
+    Attributes:
+        error: sum of squared differences.
+        energy: sum of squares of the input.
+        elements: how many elements were compared.
+    """
+
+    error: float
+    energy: float
+    elements: int
+
+    @property
+    def relative(self) -> float:
+        """Relative mean squared error; 0 where there is nothing to lose."""
+        return self.error / self.energy if self.energy else 0.0
+
+    def __add__(self, other: Error) -> Error:
+        return Error(
+            self.error + other.error, self.energy + other.energy, self.elements + other.elements
+        )
+
+
+def normal_error(
+    recipe: Recipe,
+    input_format: Format,
+    sigma: float,
+    *,
+    samples: int = SAMPLES,
+    seed: int = SEED,
+) -> Error:
+    """Error on ``samples`` numbers from N(0, sigma), the same numbers for every recipe."""
+    return tensor_error(recipe, input_format, sigma * _normal(samples, seed))
+
+
+def tensor_error(recipe: Recipe, input_format: Format, x: npt.NDArray[Any]) -> Error:
+    """Error on one array (its last axis in blocks) of floating-point numbers.
+
+    Raises:
+        ValueError: if the array is empty or holds NaN or infinity once rounded to the input format.
+    """
+    rows = x.reshape(-1, x.shape[-1]) if x.ndim > 1 else x.reshape(1, -1)
+    if x.size == 0:
+        raise ValueError(f"array of shape {x.shape} has no element to measure")
+    parts = [_chunk_error(recipe, input_format, part) for part in _split_rows(rows)]
+    return Error(
+        math.fsum(p.error for p in parts),
+        math.fsum(p.energy for p in parts),
+        sum(p.elements for p in parts),
+    )
+
+
+def _split_rows(rows: npt.NDArray[Any]) -> Sequence[npt.NDArray[Any]]:
+    """Pieces of about `_CHUNK` elements that never cut a block (256 is the largest)."""
+    if len(rows) == 1:
+        return [rows[:, i : i + _CHUNK] for i in range(0, rows.shape[1], _CHUNK)]
+    step = max(1, _CHUNK // rows.shape[1])
+    return [rows[i : i + step] for i in range(0, len(rows), step)]
+
+
+def _chunk_error(recipe: Recipe, input_format: Format, x: npt.NDArray[Any]) -> Error:
+    dtype = _DTYPES[input_format.name]
+    with np.errstate(over="ignore"):
+        given = x.astype(dtype)
+    exact = given.astype(np.float64)
+    if not np.isfinite(exact).all():
+        raise ValueError(f"NaN, infinity or a number beyond {input_format.name} has no error")
+    decoded = dequantize(quantize(given, recipe, threads=1), threads=1).astype(np.float64)
+    return Error(
+        float(np.sum(np.square(exact - decoded))), float(np.sum(np.square(exact))), exact.size
+    )
+
+
+@lru_cache(maxsize=1)
+def _normal(samples: int, seed: int) -> npt.NDArray[np.float64]:
+    """Standard normal numbers by Box and Muller's transform of raw PCG64 bits.
+
+    NumPy may change its own normal generator between releases; raw bits stay.
+    """
+    if samples < 2 or samples % 2:
+        raise ValueError(f"{samples} samples are not an even number above 0")
+    raw = np.random.PCG64(seed).random_raw(samples)
+    uniform = ((raw >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+    radius = np.sqrt(-2.0 * np.log(uniform[: samples // 2]))
+    angle = 2.0 * np.pi * uniform[samples // 2 :]
+    return np.concatenate((radius * np.cos(angle), radius * np.sin(angle)))
