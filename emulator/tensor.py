@@ -1,0 +1,270 @@
+"""Arrays in and out: shapes, axes, padding, memory and threads; the public functions.
+
+No rounding happens here: `emulator.tables` and `emulator.kernels` decide every bit. Numba is
+imported by the first call that computes something.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from emulator import tables
+from emulator.arguments import (
+    INPUTS,
+    Array,
+    available_recipe,
+    bit_view,
+    blocked_axis,
+    check_out,
+    input_format,
+    kind_of,
+    output_dtype,
+    widen,
+)
+from emulator.encoding import decode as decode
+from emulator.encoding import encode as encode
+from emulator.formats import FP32
+from emulator.pieces import flat, piece_limit, pieces, run, thread_count
+from emulator.recipes import Recipe
+
+Codes = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Quantized:
+    """A quantized tensor.
+
+    Args:
+        codes: uint8, of the tensor's shape, one element code per element in the low bits.
+        scales: uint8, of that shape with the blocked axis replaced by ceil(length / block size).
+        recipe: the recipe that made it.
+        axis: the blocked axis; a negative one counts from the end and is stored from the front.
+        tensor_scale: the tensor scale of a recipe that has one, else None.
+
+    Raises:
+        TypeError: if an argument is not of its type.
+        ValueError: if the shapes do not fit each other, the recipe and the axis.
+    """
+
+    codes: Codes
+    scales: Codes
+    recipe: Recipe
+    axis: int = -1
+    tensor_scale: np.float32 | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.recipe, Recipe):
+            raise TypeError(f"recipe is a {type(self.recipe).__name__}, not a Recipe")
+        for name, array in (("codes", self.codes), ("scales", self.scales)):
+            if not isinstance(array, np.ndarray) or array.dtype != np.uint8:
+                raise TypeError(f"{name} is {kind_of(array)}, not an array of uint8")
+        axis = blocked_axis(self.axis, self.codes.ndim)
+        object.__setattr__(self, "axis", axis)
+        if self.codes.size == 0:
+            raise ValueError(f"codes of shape {self.codes.shape} have no element")
+        expected = scales_shape(self.codes.shape, axis, self.recipe.block_size)
+        if self.scales.shape != expected:
+            raise ValueError(
+                f"scales have shape {self.scales.shape}, not {expected}: codes of shape "
+                f"{self.codes.shape} in blocks of {self.recipe.block_size} along axis {axis}"
+            )
+        if (self.tensor_scale is None) != (self.recipe.tensor_scale is None):
+            raise ValueError(
+                f"tensor_scale is {self.tensor_scale!r}, but {self.recipe.name} has "
+                f"{'none' if self.recipe.tensor_scale is None else 'one'}"
+            )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the tensor."""
+        return self.codes.shape
+
+    def __repr__(self) -> str:
+        return f"Quantized({self.recipe.name}, shape={self.shape}, axis={self.axis})"
+
+
+def scales_shape(shape: tuple[int, ...], axis: int, block_size: int) -> tuple[int, ...]:
+    """Return the shape with the length n of the axis replaced by ceil(n / block_size)."""
+    return (*shape[:axis], -(-shape[axis] // block_size), *shape[axis + 1 :])
+
+
+def quantize(
+    x: Array,
+    recipe: Recipe | str,
+    *,
+    axis: int = -1,
+    tensor_scale: float | None = None,
+    seed: int | None = None,
+    threads: int | None = None,
+    out: Quantized | None = None,
+) -> Quantized:
+    """Quantize a tensor in blocks along one axis (spec §5 to §9).
+
+    Args:
+        x: float32, bfloat16 (of ml_dtypes) or float16; any shape but (), any memory layout.
+        recipe: a `Recipe`, or its name.
+        axis: the axis along which blocks run; negative ones count from the end.
+        tensor_scale: for recipes with a tensor scale; none of them is available yet.
+        seed: for recipes with stochastic rounding; none of them is available yet.
+        threads: number of threads; None means one per core. The bits do not depend on it.
+        out: a result of the same recipe, shape and axis to be overwritten and returned; its
+            arrays may have any memory layout. Else arrays in the memory order of x are made.
+
+    Returns:
+        Codes (uint8, shape of x), scales (uint8), recipe and axis. The scratch space beside
+        input and output stays below 1 MiB per thread.
+
+    Raises:
+        TypeError: if x is no array of these types (spec §4.1), or out no Quantized.
+        ValueError: if x is empty, the axis or threads out of range, or out does not fit.
+        NotAvailableError: if this version cannot compute the recipe.
+    """
+    chosen = available_recipe(recipe)
+    fmt = input_format(x, "x")
+    x = np.asarray(x)
+    axis = blocked_axis(axis, x.ndim)
+    if x.size == 0:
+        raise ValueError(f"x of shape {x.shape} is empty: there is nothing to quantize")
+    if tensor_scale is not None:
+        raise ValueError(f"tensor_scale={tensor_scale}: {chosen.name} has no tensor scale")
+    if seed is not None:
+        raise ValueError(f"seed={seed}: {chosen.name} rounds nothing at random")
+    threads = thread_count(threads)
+    table = tables.scale_table(chosen.scale, chosen.rule, chosen.prevent_zero)
+    rows = tables.element_rows(chosen.element, chosen.scale).reshape(-1)
+    steps = (table.shift, table.low, table.high, table.last, rows)
+    if out is None:
+        scales = scales_shape(x.shape, axis, chosen.block_size)
+        out = Quantized(
+            np.empty_like(x, np.uint8),
+            np.empty_like(x, np.uint8, shape=scales),
+            chosen,
+            axis,
+        )
+    else:
+        _check_out_quantized(out, x, chosen, axis)
+
+    from emulator.kernels import quantize_kernel
+
+    block = chosen.block_size
+    kernel = quantize_kernel(block)
+
+    def work(x: Array, codes: Array, scales: Array) -> None:
+        length, padded = x.shape[-1], (*x.shape[:-1], scales.shape[-1] * block)
+        flat_x = flat(x) if fmt is FP32 else None
+        flat_codes, flat_scales = flat(codes), flat(scales)
+        if length != padded[-1]:  # spec §5.2
+            flat_x = flat_codes = None
+        if flat_x is None:
+            scratch = np.zeros(padded, np.uint32)
+            widen(x, fmt, scratch[..., :length])
+            flat_x = scratch.reshape(-1)
+        in_codes = np.empty(flat_x.size, np.uint8) if flat_codes is None else flat_codes
+        in_scales = np.empty(scales.size, np.uint8) if flat_scales is None else flat_scales
+        kernel(flat_x.view(np.int32), in_codes, in_scales, *steps)
+        if flat_codes is None:
+            codes[...] = in_codes.reshape(padded)[..., :length]
+        if flat_scales is None:
+            scales[...] = in_scales.reshape(scales.shape)
+
+    _over_blocks(work, (bit_view(x), out.codes), out.scales, axis, block, fmt is FP32, threads)
+    return out
+
+
+def dequantize(
+    q: Quantized,
+    dtype: npt.DTypeLike = np.float32,
+    threads: int | None = None,
+    out: Array | None = None,
+) -> Array:
+    """Decode a quantized tensor; one rounding of the exact product (spec §10).
+
+    Args:
+        q: what `quantize` returned.
+        dtype: float32, bfloat16 or float16.
+        threads: number of threads; None means one per core.
+        out: array of that dtype and of q's shape to be overwritten and returned.
+
+    Returns:
+        An array of ``dtype`` and of q's shape.
+
+    Raises:
+        TypeError: if q is no Quantized or the dtype not one of the three.
+        ValueError: if out or threads do not fit.
+        NotAvailableError: if this version cannot decode the recipe.
+    """
+    if not isinstance(q, Quantized):
+        raise TypeError(f"q is {kind_of(q)}, not a Quantized")
+    q.recipe.require_available()
+    dtype = output_dtype(dtype)
+    threads = thread_count(threads)
+    fmt, block = INPUTS[dtype], q.recipe.block_size
+    if out is None:
+        out = np.empty_like(q.codes, dtype)
+    else:
+        check_out(out, q.shape, dtype, (q.codes, q.scales))
+    table = tables.product_table(q.recipe.block_format, fmt).reshape(-1)
+
+    from emulator.kernels import dequantize_kernel
+
+    kernel = dequantize_kernel(block, table.dtype == np.uint32)
+
+    def work(codes: Array, out: Array, scales: Array) -> None:
+        flat_codes, flat_out = flat(codes), flat(out)
+        scales = np.ascontiguousarray(scales).reshape(-1)
+        if codes.shape[-1] % block == 0 and flat_codes is not None and flat_out is not None:
+            kernel(flat_codes, scales, table, flat_out)
+            return
+        padded = np.zeros((*codes.shape[:-1], -(-codes.shape[-1] // block) * block), np.uint8)
+        padded[..., : codes.shape[-1]] = codes
+        scratch = np.empty(padded.shape, table.dtype)
+        kernel(padded.reshape(-1), scales, table, scratch.reshape(-1))
+        out[...] = scratch[..., : codes.shape[-1]]
+
+    _over_blocks(work, (q.codes, bit_view(out)), q.scales, q.axis, block, True, threads)
+    return out
+
+
+def _over_blocks(
+    work: Any,
+    elements: tuple[Array, Array],
+    scales: Array,
+    axis: int,
+    block: int,
+    in_place: bool,
+    threads: int,
+) -> None:
+    """Call ``work(*elements, scales)`` on pieces of whole blocks, blocks along the last axis."""
+    source, target = (np.moveaxis(array, axis, -1) for array in elements)
+    scales = np.moveaxis(scales, axis, -1)
+    in_place = (
+        in_place
+        and source.shape[-1] % block == 0
+        and flat(source) is not None
+        and flat(target) is not None
+    )
+    limit = piece_limit(source.size, in_place, threads)
+
+    def one(index: tuple[slice, ...]) -> None:
+        last = index[-1]
+        of_scales = slice(last.start // block, -(-last.stop // block))
+        work(source[index], target[index], scales[(*index[:-1], of_scales)])
+
+    run(one, list(pieces(source.shape, source.strides, block, limit)), threads)
+
+
+def _check_out_quantized(out: object, x: Array, recipe: Recipe, axis: int) -> None:
+    if not isinstance(out, Quantized):
+        raise TypeError(f"out is {kind_of(out)}, not a Quantized")
+    if out.recipe != recipe or out.axis != axis:
+        raise ValueError(
+            f"out is for {out.recipe.name} along axis {out.axis}, not for {recipe.name} along "
+            f"axis {axis}"
+        )
+    shape = scales_shape(x.shape, axis, recipe.block_size)
+    check_out(out.codes, x.shape, np.dtype(np.uint8), (x, out.scales))
+    check_out(out.scales, shape, np.dtype(np.uint8), (x, out.codes))
