@@ -106,22 +106,15 @@ class Directed:
         one = self.x.bias << self.x.fraction_bits
         for lane in range(self.size):
             for special in (inf, inf + 1, top, inf | minus, top | minus, (inf + 1) | minus):
-                amax = self._mix.below(self.x.max_code + 1)
-                block = self._block(amax, [])
+                block = self._block(self._mix.below(self.x.max_code + 1), [])
                 block[lane] = special
                 yield block
-                if self.size > 2:
-                    block = self._block(one, [])
-                    block[lane] = special
-                    block[(lane + 1) % self.size] = inf
-                    yield block
+            block = self._block(one, [])
+            block[lane], block[(lane + 1) % self.size] = inf, top
+            yield block
         yield [inf] * self.size
         yield [inf | minus] * self.size
         yield [top] * self.size
-        for value in (self.scale.max, self.scale.max * 6):
-            for t in THRESHOLDS:
-                points = [q for p in (t, t / 2) for q in around(value * p, self.x)]
-                yield from self._blocks(inf | minus, points)
 
     def subnormals(self) -> Iterator[Block]:
         """Blocks of subnormal inputs, and subnormals beside the smallest normal numbers."""
@@ -161,7 +154,7 @@ class Directed:
             yield from self._blocks(floor_pattern(amax, self.x), points)
 
     def extremes(self) -> Iterator[Block]:
-        """Amax beyond both ends of the scale's range, with elements at their thresholds."""
+        """Amax beyond both ends of the scale's range, and infinite, with elements at thresholds."""
         top = [self.scale.max * n for n in (6, 7, 8, 12, 64, 4096)] + [self.x.max]
         positive = next(v for v in self.values if v > 0)
         bottom = [positive * t / 4 for t in range(1, 32)] + [self.x.min_positive]
@@ -172,3 +165,6 @@ class Directed:
                 yield from self._blocks(amax, [min(p, amax) for p in points])
         for pattern in around(3 * positive, self.x):
             yield self._block(pattern, [])
+        assert self.x.inf_code is not None
+        points = [p for t in THRESHOLDS for p in around(t * self.scale.max, self.x)]
+        yield from self._blocks(self.x.inf_code, points)

@@ -28,6 +28,12 @@ MANIFEST = "manifest.json"
 SAMPLE = 256
 """Words per file that the reference confirms when the kernels wrote it."""
 
+_COMMON = ("file", "sha256", "words", "width", "fields", "input", "recipe")
+_KEYS = {
+    "stimulus": (*_COMMON, "generator", "seed"),
+    "expected": (*_COMMON, "stimulus", "source", "reference_words"),
+}
+
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many steps are done, and how many there are."""
 
@@ -161,8 +167,19 @@ def write(
             "stimulus": sorted(stimuli.values(), key=lambda e: e["file"]),
             "expected": sorted(results, key=lambda e: e["file"]),
         }
-        (target / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+        (target / MANIFEST).write_text(_manifest_text(manifest))
     return manifest
+
+
+def _manifest_text(manifest: dict[str, Any]) -> str:
+    """JSON with one line per file, so that a change of one file is a change of one line."""
+    parts = []
+    for key, value in manifest.items():
+        text = json.dumps(value)
+        if isinstance(value, list):
+            text = "[\n" + ",\n".join(json.dumps(e) for e in value) + "\n]"
+        parts.append(f"{json.dumps(key)}: {text}")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
 def _shared(name: str, r: Recipe) -> str:
@@ -199,7 +216,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """Read and check the manifest of a folder.
 
     Raises:
-        FileFormatError: if it is missing, not JSON, not of this kind or of another spec version.
+        FileFormatError: if it is missing, not JSON, incomplete or of another spec version.
     """
     path = folder / MANIFEST
     try:
@@ -210,6 +227,13 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise FileFormatError(f"{path}: not readable as JSON: {error}") from None
     if not isinstance(manifest, dict) or manifest.get("kind") != KIND:
         raise FileFormatError(f"{path}: 'kind' is not {KIND!r}")
+    for part, keys in _KEYS.items():
+        entries = manifest.get(part)
+        if not isinstance(entries, list):
+            raise FileFormatError(f"{path}: there is no list {part!r}")
+        for key in keys:
+            if not all(isinstance(e, dict) and key in e for e in entries):
+                raise FileFormatError(f"{path}: an entry of {part!r} lacks {key!r}")
     if manifest.get("spec") != SPEC_VERSION:
         raise FileFormatError(
             f"{path}: written for specification {manifest.get('spec')}, this is {SPEC_VERSION}"

@@ -1,7 +1,7 @@
 """Named deterministic inputs worth trying. They know no answers.
 
 Names that depend on the scale format or rule carry it, so that recipes can share files:
-``zeros``, ``specials-ue5m3``, ``subnormals``, ``scales-ue5m3``, ``elements-ue5m3``,
+``zeros``, ``specials``, ``subnormals``, ``scales-ue5m3``, ``elements-ue5m3``,
 ``extremes-ue5m3``, ``sweep`` (every value of a 16-bit input format in some lane) and ``random``.
 """
 
@@ -22,10 +22,10 @@ RANDOM_BLOCKS = 256
 
 _PLAIN: dict[str, Callable[[Directed], object]] = {
     "zeros": Directed.zeros,
+    "specials": Directed.specials,
     "subnormals": Directed.subnormals,
 }
 _PER_SCALE: dict[str, Callable[[Directed], object]] = {
-    "specials": Directed.specials,
     "scales": Directed.scales,
     "elements": Directed.elements,
     "extremes": Directed.extremes,
