@@ -22,9 +22,6 @@ from emulator.formats import Format
 from emulator.recipes import Recipe
 from emulator.tensor import dequantize, quantize
 
-SIGMAS = (0.003, 0.013, 0.05, 1.0)
-SAMPLES = 1 << 22
-SEED = 20260101
 _CHUNK = 1 << 20
 
 _DTYPES = {"fp32": np.float32, "fp16": np.float16, "bf16": ml_dtypes.bfloat16}
@@ -60,8 +57,8 @@ def normal_error(
     input_format: Format,
     sigma: float,
     *,
-    samples: int = SAMPLES,
-    seed: int = SEED,
+    samples: int,
+    seed: int,
 ) -> Error:
     """Error on ``samples`` numbers from N(0, sigma), the same numbers for every recipe."""
     return tensor_error(recipe, input_format, sigma * _normal(samples, seed))

