@@ -48,3 +48,11 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+if __name__ == "__main__":
+    import sys
+
+    from cli.main import run
+
+    sys.exit(run())

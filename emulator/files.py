@@ -19,7 +19,7 @@ import numpy as np
 from emulator import safetensors_io
 from emulator.errors import FileFormatError, UnknownNameError, near
 from emulator.folder import new_file
-from emulator.numpy_io import list_npz, read_npy, read_npz, write_npz
+from emulator.numpy_io import list_npz, read_npy, read_npz, write_npy, write_npz
 from emulator.recipes import recipe
 from emulator.safetensors_io import write_safetensors
 from emulator.version import SPEC_VERSION
@@ -59,7 +59,8 @@ class Stored:
         return self.dtype in (dtype, f"uint{bits}", f"void{bits}")
 
 
-def _suffix(path: Path, allowed: Sequence[str]) -> str:
+def check_suffix(path: Path, allowed: Sequence[str]) -> str:
+    """Return how the file's name ends; FileFormatError if not in one of the allowed ways."""
     if path.suffix not in allowed:
         raise FileFormatError(f"{path}: the name does not end in {' or '.join(allowed)}")
     return path.suffix
@@ -74,7 +75,7 @@ def list_tensors(path: Path) -> dict[str, Stored]:
         FileFormatError: if the file is not of its kind, damaged or truncated.
         OSError: if it cannot be read.
     """
-    suffix = _suffix(path, INPUTS)
+    suffix = check_suffix(path, INPUTS)
     if suffix == ".npy":
         x = read_npy(path)
         return {path.stem: Stored(x.dtype.name, x.shape, lambda: x)}
@@ -173,7 +174,7 @@ def write_quantized(path: Path, tensors: Mapping[str, Quantized]) -> None:
         ValueError: if there is nothing to write.
         OSError: if it cannot be written.
     """
-    suffix = _suffix(path, OUTPUTS)
+    suffix = check_suffix(path, OUTPUTS)
     if not tensors:
         raise ValueError(f"{path}: there is no tensor to write")
     arrays: dict[str, np.ndarray] = {}
@@ -203,38 +204,65 @@ def read_quantized(path: Path, keys: Sequence[str] | None = None) -> dict[str, Q
         FileFormatError: if the file is damaged, or not one of these.
         UnknownNameError: for a key that it does not have.
     """
-    from emulator.tensor import Quantized
-
     stored = list_tensors(path)
-    if _suffix(path, OUTPUTS) == ".npz":
+    if check_suffix(path, OUTPUTS) == ".npz":
         text = str(stored[METADATA].read()) if METADATA in stored else ""
     else:
         text = safetensors_io.read_header(path).metadata.get(METADATA, "")
     try:
+        if not text:
+            raise ValueError(f"it has no entry {METADATA!r}")
         found = json.loads(text)
         if found["kind"] != KIND or found["spec"] != SPEC_VERSION:
-            raise FileFormatError(
-                f"{path}: {found['kind']!r} of specification {found['spec']}; this reads "
-                f"{KIND!r} of {SPEC_VERSION}"
+            raise ValueError(
+                f"{found['kind']!r} of specification {found['spec']} is not {KIND!r} of "
+                f"{SPEC_VERSION}"
             )
-        entries = {k: found["tensors"][k] for k in _choose(path, found["tensors"], keys)}
-        return {
-            key: Quantized(
-                codes=_plane(path, stored, f"{key}.codes"),
-                scales=_plane(path, stored, f"{key}.scales"),
-                recipe=recipe(e["recipe"]),
-                axis=e["axis"],
-                tensor_scale=None if e["tensor_scale"] is None else np.float32(e["tensor_scale"]),
-            )
-            for key, e in entries.items()
-        }
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
-        raise FileFormatError(
-            f"{path}: not a file of quantized tensors ({type(error).__name__}: {error})"
-        ) from None
+        known = found["tensors"]
+        chosen = _choose(path, known, keys)
+        return {key: _quantized(stored, key, known[key]) for key in chosen}
+    except UnknownNameError:
+        raise
+    except (KeyError, TypeError, ValueError) as error:
+        text = "a part is missing" if isinstance(error, KeyError) else str(error)
+        raise FileFormatError(f"{path}: not a file of quantized tensors: {text}") from None
 
 
-def _plane(path: Path, stored: Mapping[str, Stored], name: str) -> np.ndarray:
-    if name not in stored or stored[name].dtype != "uint8":
-        raise FileFormatError(f"{path}: there is no uint8 array {name!r}")
-    return stored[name].read()
+def _quantized(stored: Mapping[str, Stored], key: str, entry: Any) -> Quantized:
+    from emulator.tensor import Quantized
+
+    g = entry["tensor_scale"]
+    q = Quantized(
+        codes=stored[f"{key}.codes"].read(),
+        scales=stored[f"{key}.scales"].read(),
+        recipe=recipe(entry["recipe"]),
+        axis=entry["axis"],
+        tensor_scale=None if g is None else np.float32(g),
+    )
+    if list(q.shape) != entry["shape"]:
+        raise ValueError(f"{key}.codes has shape {q.shape}, should be {tuple(entry['shape'])}")
+    if q.codes.max() >> q.recipe.element.width:
+        raise ValueError(f"{key}.codes holds {q.codes.max():#x}, no {q.recipe.element.name} code")
+    return q
+
+
+def write_floats(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
+    """Write float tensors to a .npy, .npz or .safetensors file, whole or not at all.
+
+    Raises:
+        FileFormatError: if the name has another ending, or .npy is to hold other than one tensor.
+        TypeError: for bfloat16 in NumPy's files, which would lose it.
+        OSError: if it cannot be written.
+    """
+    suffix = check_suffix(path, INPUTS)
+    if suffix == ".npy" and len(tensors) != 1:
+        raise FileFormatError(f"{path}: a .npy file holds one tensor, not {len(tensors)}")
+    if suffix != ".safetensors" and any(x.dtype == FLOATS["bfloat16"] for x in tensors.values()):
+        raise TypeError(f"{path}: NumPy's files lose bfloat16; write a .safetensors file")
+    with new_file(path) as part:
+        if suffix == ".safetensors":
+            write_safetensors(part, tensors, {})
+        elif suffix == ".npz":
+            write_npz(part, tensors)
+        else:
+            write_npy(part, next(iter(tensors.values())))

@@ -105,6 +105,12 @@ def read_npz(path: Path, name: str) -> np.ndarray:
     return x.reshape(shape, order="F" if fortran else "C")
 
 
+def write_npy(path: Path, x: np.ndarray) -> None:
+    """Write one array. ``path`` is written directly: callers pass a temporary name."""
+    with path.open("wb") as file:
+        npy.write_array(file, x, allow_pickle=False)
+
+
 def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays uncompressed; the same arrays always give the same bytes.
 

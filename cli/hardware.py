@@ -1,0 +1,144 @@
+"""Commands on one hardware variant: export, simulate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.show import Json, add, count, print_json, progress, say, table
+
+Name = Annotated[
+    str, typer.Argument(metavar="VARIANT", help="e.g. quantizer-ue5m3-absmax-b16-bf16.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module to the program."""
+    add(
+        app,
+        export,
+        "$ finescale export quantizer-ue5m3-absmax-b16-bf16 -o verilog",
+        "verilog/quantizer_ue5m3_absmax_b16_bf16.v",
+        "verilog/waivers.vlt",
+        "...",
+        "",
+        "The file is clean in: verilator --lint-only -Wall waivers.vlt FILE.v",
+    )
+    add(
+        app,
+        simulate,
+        "$ finescale simulate quantizer-ue5m3-absmax-b16-bf16 --dut mine.v",
+        "...",
+        "quantizer-ue5m3-absmax-b16-bf16: all words identical, latency 5, interval 1",
+        "",
+        "A design that differs (exit code 1) is explained block by block:",
+        "  scales-ue5m3 block 7 lane 3: x 3e84 (0.2578), scale 70 (0.5) =>",
+        "  dut 1 (0.5), spec 2 (1) (spec §9.1)",
+    )
+
+
+def export(
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="VARIANT", help="e.g. quantizer-ue5m3-absmax-b16-bf16."),
+    ],
+    folder: Annotated[Path, typer.Option("--output", "-o", help="Folder for the files.")],
+    as_json: Json = False,
+) -> None:
+    """Write the Verilog of variants, and the list of lint warnings that are waived, with reasons.
+
+    The same variant always gives the same bytes; the head of each file says what its ports mean.
+    """
+    from rtl.variants import variant
+    from rtl.verilog import export as export_variant
+
+    chosen = [variant(n) for n in dict.fromkeys(names)]
+    files: list[Path] = []
+    with progress("export", off=as_json) as show:
+        for number, v in enumerate(chosen):
+            show(v.name, number, len(chosen))
+            files += [f for f in export_variant(v, folder) if f not in files]
+    if as_json:
+        modules = {
+            v.module: {p: {"direction": d, "width": w} for p, (d, w) in v.ports.items()}
+            for v in chosen
+        }
+        print_json({"files": [str(f) for f in files], "modules": modules})
+        return
+    for file in files:
+        say(str(file))
+    for v in chosen:
+        say(f"\nmodule {v.module}, latency {v.latency}:")
+        table(("port", "direction", "bits"), [(p, *d) for p, d in v.ports.items()], right=("bits",))
+
+
+def simulate(
+    name: Name,
+    dut: Annotated[
+        Path | None,
+        typer.Option("--dut", metavar="FILE.v", help="Your Verilog, with the ports of spec §12.1."),
+    ] = None,
+    top: Annotated[
+        str | None, typer.Option("--top", help="Its top module, if there are several.")
+    ] = None,
+    waves: Annotated[
+        bool, typer.Option("--waves", help="Write waves of a short run too (FST or VCD).")
+    ] = False,
+    vectors: Annotated[
+        Path | None,
+        typer.Option("--vectors", metavar="DIR", help="Golden vectors for the protocol tests."),
+    ] = None,
+    blocks: Annotated[
+        int, typer.Option("--blocks", help="Words for the protocol tests in cocotb.")
+    ] = 20_000,
+    bulk_blocks: Annotated[
+        int, typer.Option("--bulk-blocks", help="Random words for the C++ driver.")
+    ] = 1_000_000,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of random words and pauses.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Simulate a variant, or your own Verilog in its place, and compare every word.
+
+    Two engines run one Verilated model: cocotb for the protocol (full rate, pauses on both sides,
+    reset in mid-stream), then a C++ driver for the bulk of the words.
+    """
+    from cocotb_tests.simulate import simulate as run
+    from rtl.variants import variant
+
+    chosen = variant(name)
+    if top is not None and dut is None:
+        raise ValueError(f"--top {top} goes with --dut FILE.v")
+    with progress("simulate", off=as_json) as show:
+        report = run(
+            chosen,
+            dut=dut,
+            top=top,
+            waves=waves,
+            vectors=vectors,
+            blocks=blocks,
+            bulk_blocks=bulk_blocks,
+            seed=seed,
+            progress=show,
+        )
+    if as_json:
+        print_json(report.to_json())
+        return
+    table(
+        ("stimulus", "engine", "words"),
+        [(r.stimulus, r.engine, f"{r.words:,}") for r in report.results],
+        right=("words",),
+    )
+    say(
+        f"{count(report.cocotb_words, 'word')} compared in cocotb, {report.driver_words:,} through "
+        "the C++ driver (each stimulus runs with and without pauses)"
+    )
+    say(", ".join(f"{tool} {version}" for tool, version in report.versions.items()))
+    if report.waves:
+        say(f"waves: {report.waves}")
+    source = "" if dut is None else f"{dut} as "
+    say(
+        f"{source}{report.variant}: all words identical, latency {report.latency}, "
+        f"interval {report.interval:g}"
+    )

@@ -1,0 +1,181 @@
+"""Write golden vectors (inputs and the words that are required for them), or check them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.show import Json, add, count, example, explain, print_json, progress, say
+
+if TYPE_CHECKING:
+    from emulator.formats import Format
+    from emulator.recipes import Recipe
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of vectors.")]
+
+
+def register(main: typer.Typer) -> None:
+    """Add the commands of this module to the program."""
+    add(
+        app,
+        write,
+        "$ finescale vectors write v --recipe ue5m3-absmax-b4 --input fp16",
+        "v: 7 stimulus files, 7 expected files, 2,873 words",
+        "",
+        "The file v/expected/ue5m3-absmax-b4/fp16-zeros.hex is read by Verilog's $readmemh.",
+    )
+    add(
+        app,
+        check,
+        "$ finescale vectors check v",
+        "v: intact. 14 files, 2,873 stimulus words, 2,873 expected words ...",
+        "",
+        "With one bit of a file flipped (exit code 1):",
+        "finescale: v/expected/ue5m3-absmax-b4/fp16-zeros.hex:1: field codes[0] is 1, should ...",
+    )
+    main.add_typer(
+        app,
+        name="vectors",
+        help=explain(__doc__),
+        epilog=example(
+            "$ finescale vectors write v --recipe ue5m3-absmax-b16",
+            "$ finescale vectors check v",
+        ),
+    )
+
+
+def write(
+    folder: Folder,
+    recipes: Annotated[
+        list[str] | None, typer.Option("--recipe", help="Recipe (repeatable); see `recipes`.")
+    ] = None,
+    inputs: Annotated[
+        list[str] | None, typer.Option("--input", help="bf16 (default), fp16 or fp32; repeatable.")
+    ] = None,
+    stimuli: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--stimulus",
+            help="zeros, subnormals, specials, scales, elements, extremes, sweep or random "
+            "(repeatable); all but sweep if left out.",
+        ),
+    ] = None,
+    blocks: Annotated[
+        int | None, typer.Option("--blocks", help="Blocks of the random stimulus.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the stimuli.")] = 0,
+    source: Annotated[
+        str,
+        typer.Option(
+            "--source",
+            help="kernels (fast; a sample confirmed by the reference) or reference (slow; all "
+            "confirmed by the kernels).",
+        ),
+    ] = "kernels",
+    committed: Annotated[
+        bool, typer.Option("--committed", help="Write exactly the set kept in golden_vectors/.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a folder of vectors.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Write a folder of golden vectors; it appears whole or not at all.
+
+    The folder holds manifest.json, stimulus/*.hex and expected/RECIPE/*.hex: one block per line,
+    as $readmemh reads it (spec §11).
+    """
+    from emulator import golden
+    from emulator.committed import COMMITTED_INPUTS, committed_names, committed_recipes
+    from emulator.recipes import recipe
+
+    if committed:
+        if recipes or inputs or stimuli or blocks is not None or seed:
+            raise ValueError("--committed fixes recipes, inputs, stimuli, blocks and seed")
+        chosen, formats, names = committed_recipes(), list(COMMITTED_INPUTS), committed_names
+        source = "reference"
+    else:
+        if not recipes:
+            raise ValueError("name what to write: --recipe RECIPE (see `finescale recipes`)")
+        chosen = list(dict.fromkeys(recipe(r).require_available() for r in recipes))
+        formats = [_input(name) for name in dict.fromkeys(inputs or ["bf16"])]
+        names = _chooser(stimuli) if stimuli else None
+    with progress("write", off=as_json) as show:
+        manifest = golden.write(
+            folder,
+            chosen,
+            formats,
+            names=names,
+            blocks=blocks,
+            seed=seed,
+            source=source,
+            overwrite=overwrite,
+            progress=show,
+        )
+    words = sum(e["words"] for e in manifest["expected"])
+    if as_json:
+        print_json({"folder": str(folder), "words": words, "manifest": manifest})
+        return
+    say(
+        f"{folder}: {count(len(manifest['stimulus']), 'stimulus file')}, "
+        f"{count(len(manifest['expected']), 'expected file')}, {count(words, 'word')}"
+    )
+
+
+def _input(name: str) -> Format:
+    from emulator.errors import UnknownNameError
+    from emulator.formats import FORMATS
+    from rtl.variants import INPUTS
+
+    if name not in INPUTS:
+        raise UnknownNameError(f"unknown input {name!r} (known: {', '.join(INPUTS)})")
+    return FORMATS[name]
+
+
+def _chooser(wanted: list[str]) -> Callable[[Recipe, Format], list[str]]:
+    """Stimuli by their names, which may leave out the scale format they belong to."""
+    from emulator.stimulus import stimulus_names
+
+    def choose(r: Recipe, x_format: Format) -> list[str]:
+        known = stimulus_names(r, x_format)
+        full = [n if n in known else f"{n}-{r.scale.name}" for n in dict.fromkeys(wanted)]
+        return [f if f in known else n for f, n in zip(full, dict.fromkeys(wanted), strict=True)]
+
+    return choose
+
+
+def check(
+    folder: Folder,
+    sample: Annotated[
+        int, typer.Option("--sample", help="Words per file that the reference computes again.")
+    ] = 16,
+    as_json: Json = False,
+) -> None:
+    """Prove a folder of vectors intact, or name the file, line and field that is not.
+
+    Stimuli are generated again, and the words required for them computed again.
+    """
+    from emulator.errors import FileFormatError, MismatchError
+    from emulator.integrity import check as check_folder
+
+    if sample < 1:
+        raise ValueError(f"--sample {sample} is below 1")
+    try:
+        with progress("check", off=as_json) as show:
+            found = check_folder(folder, sample=sample, progress=show)
+    except FileFormatError as error:
+        raise MismatchError(str(error)) from None
+    if as_json:
+        print_json({"folder": str(folder), "intact": True, **vars(found)})
+        return
+    say(
+        f"{folder}: intact. {count(found.files, 'file')}, "
+        f"{count(found.stimulus_words, 'stimulus word')}, "
+        f"{count(found.expected_words, 'expected word')} computed again, "
+        f"{found.reference_words:,} of them by the reference too"
+    )
