@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from compare.cache import write_atomically
 from compare.results import Comparison
 from compare.synthesis import SCRIPTS, SIZING
-from compare.table import BASELINE, main_grid, ratio_grid, tensor_grid
+from compare.table import BASELINE, main_grid, matrix_grid, ratio_grid, total_grid
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -31,12 +31,14 @@ def to_markdown(comparison: Comparison) -> str:
         autoescape=False,  # the page is Markdown, made from this program's own names and numbers
     )
     ratios = ratio_grid(comparison)
+    measured = comparison.tensor_file is not None and comparison.rows
     return environment.get_template("comparison.md.j2").render(
         comparison=comparison,
         table=main_grid(comparison).markdown(),
         ratios=ratios.markdown() if ratios.rows else "",
         baseline=BASELINE,
-        tensors=tensor_grid(comparison).markdown() if comparison.tensor_file else "",
+        totals=total_grid(comparison).markdown() if measured else "",
+        matrices=matrix_grid(comparison).markdown() if measured else "",
         scripts={name: SCRIPTS[name] for name in comparison.scripts},
         sizing=SIZING,
         words=sum(row.verified.words for row in comparison.rows),

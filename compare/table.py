@@ -79,6 +79,8 @@ def _cells(row: Row, with_delay: bool) -> tuple[str, ...]:
 
 
 BASELINE = "ue4m3-absmax"
+MATRIX_BLOCK = 16
+"""Block size of the table of single matrices; comparison.json has all."""
 
 
 def ratio_grid(comparison: Comparison) -> Grid:
@@ -105,14 +107,30 @@ def _shape(row: Row) -> tuple[object, ...]:
     return row.variant.recipe.block_size, row.variant.input, row.variant.cuts
 
 
-def tensor_grid(comparison: Comparison) -> Grid:
-    """Error of each recipe on each matrix of the user's file: a row per matrix, then the total."""
-    rows = comparison.rows
-    names = list(rows[0].tensors) if rows else []
-    headings = ("matrix", *(row.variant.recipe.name for row in rows))
-    body = [(name, *(error_text(row.tensors[name]) for row in rows)) for name in names]
-    totals = [row.tensors_total for row in rows if row.tensors_total is not None]
-    return Grid(headings, (*body, ("all matrices", *map(error_text, totals))))
+def total_grid(comparison: Comparison) -> Grid:
+    """Error over all matrices of the user's file: a row per selection, a column per block size."""
+    totals = {
+        (r.variant.recipe.selection, r.variant.input.name, r.variant.recipe.block_size): r
+        for r in comparison.rows
+    }
+    blocks = sorted({block for _, _, block in totals})
+    kinds = list(dict.fromkeys((selection, source) for selection, source, _ in totals))
+    rows = []
+    for selection, source in kinds:
+        found = [totals.get((selection, source, block)) for block in blocks]
+        cells = ["" if r is None else error_text(r.tensors_total or 0.0) for r in found]
+        rows.append((f"{selection} {source}", *cells))
+    return Grid(("recipe and input", *(f"block {block}" for block in blocks)), tuple(rows))
+
+
+def matrix_grid(comparison: Comparison) -> Grid:
+    """Error on each matrix of the user's file: a column per recipe of one block size."""
+    sizes = [row.variant.recipe.block_size for row in comparison.rows]
+    block = MATRIX_BLOCK if MATRIX_BLOCK in sizes else sizes[0]
+    rows = [row for row in comparison.rows if row.variant.recipe.block_size == block]
+    headings = ("matrix", *(f"{row.variant.recipe.name} {row.variant.input.name}" for row in rows))
+    body = [(name, *(error_text(row.tensors[name]) for row in rows)) for name in rows[0].tensors]
+    return Grid(headings, tuple(body))
 
 
 def rich_table(comparison: Comparison) -> Table:

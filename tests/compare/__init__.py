@@ -1,0 +1,1 @@
+"""Tests of synthesis, quality and the comparison's pages."""
