@@ -1,0 +1,74 @@
+"""Modules in the exported Verilog: one per kind of unit, with the unit's own port names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal, ValueCastable
+from amaranth.lib import wiring
+
+# `rtlil.convert` takes port directions, yet no public module of Amaranth exports their type.
+from amaranth.hdl._ir import PortDirection  # isort: skip
+
+
+class Hierarchy:
+    """An elaboration platform that turns placed units into instances of named modules.
+
+    Args:
+        prefix: put before a unit's name, so that modules of two designs can stand in one
+            simulation.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self.units: dict[str, wiring.Component] = {}
+
+    def instance(self, kind: str, unit: wiring.Component, clocked: bool) -> Instance:
+        """An instance of the module of a unit; units of one kind have to be equal."""
+        module = f"{self.prefix}_{kind}"
+        unit._MustUse__used = True  # else Amaranth warns of a unit that is no submodule
+        known = self.units.setdefault(module, unit)
+        assert known.signature == unit.signature, f"two different units {module}"
+        ports: dict[str, Any] = {
+            f"{'i' if direction is PortDirection.Input else 'o'}_{name}": value
+            for name, (value, direction) in ports_of(unit).items()
+        }
+        if clocked:
+            ports |= {"i_clk": ClockSignal(), "i_rst": ResetSignal()}
+        return Instance(module, **ports)
+
+
+def place(
+    m: Module,
+    platform: object,
+    name: str,
+    unit: wiring.Component,
+    *,
+    kind: str | None = None,
+    clocked: bool = False,
+) -> None:
+    """Make a unit a part of a module, under a name.
+
+    Args:
+        m: the module.
+        platform: that of `elaborate`; a `Hierarchy` gives the unit a Verilog module of its own.
+        name: of the instance.
+        unit: the part; its ports may be connected before and after.
+        kind: name of the unit's module, by default ``name``.
+        clocked: whether the unit has registers.
+    """
+    if isinstance(platform, Hierarchy):
+        m.submodules[name] = platform.instance(kind or name, unit, clocked)
+    else:
+        m.submodules[name] = unit
+
+
+def ports_of(unit: wiring.Component) -> dict[str, tuple[Any, PortDirection]]:
+    """Ports of a component as plain values, their names joined by single underscores."""
+    ports = {}
+    for path, member, value in unit.signature.flatten(unit):
+        plain = value.as_value() if isinstance(value, ValueCastable) else value
+        inward = member.flow == wiring.In
+        direction = PortDirection.Input if inward else PortDirection.Output
+        ports["_".join(map(str, path))] = (plain, direction)
+    return ports

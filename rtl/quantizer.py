@@ -1,0 +1,124 @@
+"""Quantizer: the units wired to a pipelined block quantizer (spec §5 to §9, §12)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from rtl.amax import Amax
+from rtl.element import Element
+from rtl.hierarchy import place
+from rtl.scale import ScaleEncoder
+from rtl.shapes import Shapes
+from rtl.stage import Stage
+from rtl.thresholds import ThresholdGenerator
+from rtl.unpack import Unpack
+from rtl.variants import Variant
+
+
+class Quantizer(wiring.Component):
+    """Takes a block of numbers per cycle and gives its element codes and its scale code.
+
+    Latency: one cycle per pipeline cut of the variant. Interval: 1 (spec §12.5).
+
+    Args:
+        variant: what to build.
+
+    Members:
+        i: In, stream of input words (spec §11.1).
+        o: Out, stream of output words (spec §11.2).
+    """
+
+    def __init__(self, variant: Variant) -> None:
+        self.variant = variant
+        super().__init__(
+            {
+                "i": In(stream.Signature(variant.input_layout.width)),
+                "o": Out(stream.Signature(variant.output_layout.width)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """The pipeline, from the input port to the output port."""
+        m = Module()
+        variant, shapes = self.variant, Shapes.of(self.variant)
+        n = variant.recipe.block_size
+        pipe = _Pipeline(m, platform, variant.cuts, self.i.valid, self.i.ready)
+
+        word = pipe.cut("i", {"word": self.i.payload}).word
+
+        amax = Amax(shapes, n)
+        place(m, platform, "amax_tree", amax, kind="amax")
+        lanes = []
+        for i in range(n):
+            unpack = Unpack(shapes)
+            place(m, platform, f"unpack{i}", unpack, kind="unpack")
+            m.d.comb += [
+                unpack.x.eq(word.word_select(i, shapes.input.width)),
+                amax.keys[i].eq(unpack.key),
+            ]
+            lanes.append(unpack.lane)
+        at = pipe.cut("a", {"amax": amax.amax, **_numbered(lanes)})
+
+        encoder = ScaleEncoder(shapes)
+        place(m, platform, "scale_encoder", encoder, kind="scale")
+        m.d.comb += encoder.amax.eq(at.amax)
+        at = pipe.cut("s", {"scale": encoder.scale, **_numbered([at[f"x{i}"] for i in range(n)])})
+
+        generator = ThresholdGenerator(shapes)
+        place(m, platform, "threshold_generator", generator, kind="thresholds")
+        m.d.comb += generator.scale.eq(at.scale)
+        at = pipe.cut(
+            "t",
+            {
+                "scale": at.scale,
+                "thresholds": generator.thresholds,
+                **_numbered([at[f"x{i}"] for i in range(n)]),
+            },
+        )
+
+        codes = []
+        for i in range(n):
+            element = Element(shapes)
+            place(m, platform, f"element{i}", element, kind="element")
+            m.d.comb += [element.lane.eq(at[f"x{i}"]), element.thresholds.eq(at.thresholds)]
+            codes.append(element.code)
+        out = pipe.cut("o", {"word": Cat(*codes, at.scale)})
+        m.d.comb += [
+            self.o.payload.eq(out.word),
+            self.o.valid.eq(pipe.valid),
+            pipe.ready.eq(self.o.ready),
+        ]
+        return m
+
+
+def _numbered(lanes: list[Any]) -> dict[str, Any]:
+    return {f"x{i}": lane for i, lane in enumerate(lanes)}
+
+
+class _Pipeline:
+    """Chains the stages of the cuts that a variant has; a cut that it lacks is a wire."""
+
+    def __init__(self, m: Module, platform: object, cuts: str, valid: Value, ready: Value) -> None:
+        self.m, self.platform, self.cuts = m, platform, cuts
+        self.valid, self.ready = valid, ready
+
+    def cut(self, letter: str, fields: dict[str, Any]) -> data.View:
+        """The named values of `fields` after the cut."""
+        layout = data.StructLayout({name: value.shape() for name, value in fields.items()})
+        before = Signal(layout, name=f"to_{letter}")
+        self.m.d.comb += [before[name].eq(value) for name, value in fields.items()]
+        if letter not in self.cuts:
+            return before
+        stage = Stage(layout)
+        place(self.m, self.platform, f"stage_{letter}", stage, clocked=True)
+        self.m.d.comb += [
+            stage.i.payload.eq(before),
+            stage.i.valid.eq(self.valid),
+            self.ready.eq(stage.i.ready),
+        ]
+        self.valid, self.ready = stage.o.valid, stage.o.ready
+        return stage.o.payload

@@ -1,0 +1,203 @@
+"""Verilog from the Amaranth units: deterministic, readable, without machine paths."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from amaranth.back import rtlil
+from amaranth.lib import wiring
+
+from emulator.errors import ToolError
+from emulator.version import SPEC_VERSION
+from rtl.hierarchy import Hierarchy, ports_of
+from rtl.quantizer import Quantizer
+from rtl.units import ElementLanes, ScaleOfMagnitude
+from rtl.variants import CUTS, Variant
+
+WAIVERS = Path(__file__).with_name("waivers.vlt")
+"""The Verilator warnings that generated files are allowed, with reasons."""
+
+LICENSE = "Apache-2.0"
+
+_CHILD = """
+import sys
+from pyosys import libyosys as ys
+design = ys.Design()
+for command in sys.argv[1:]:
+    ys.run_pass(command, design)
+"""
+
+_MEANING = {
+    "clk": "clock, rising edge",
+    "rst": "synchronous reset, active high; drops all words in flight (spec §12.4)",
+    "i_valid": "an input word is offered",
+    "i_ready": "the input word is taken at this edge if i_valid",
+    "o_valid": "an output word is offered; it stays until it is taken (spec §12.2)",
+    "o_ready": "the output word is taken at this edge if o_valid",
+}
+
+
+def to_verilog(variant: Variant) -> str:
+    """Return the Verilog of a variant; its top module is `variant.module`.
+
+    Equal variants give equal bytes. The ports are those of `variant.ports`.
+
+    Raises:
+        ToolError: if yosys is missing or fails.
+    """
+    return _header(variant) + convert(Quantizer(variant), variant.module)
+
+
+def export(variant: Variant, folder: Path) -> list[Path]:
+    """Write ``<module>.v`` and the waivers file into a folder, each in one step.
+
+    Returns:
+        The files written.
+
+    Raises:
+        ToolError: if yosys is missing or fails; nothing is written then.
+    """
+    texts = {
+        f"{variant.module}.v": to_verilog(variant),
+        WAIVERS.name: WAIVERS.read_text(encoding="utf-8"),
+    }
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, text in texts.items():
+        temporary = folder / f".{name}.{os.getpid()}"
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(folder / name)
+        written.append(folder / name)
+    return written
+
+
+def unit_verilog(unit: str, variant: Variant, *, lanes: int = 1) -> str:
+    """Return combinational Verilog of one part of a variant, for tests of its whole input space.
+
+    Args:
+        unit: ``"element"``: module `element_unit` with `x` (``lanes`` numbers, lane 0 lowest)
+            and `scale` (a stored scale code for all of them) to `code` (``lanes`` element codes);
+            ``"scale"``: module `scale_unit` with `amax` (``lanes`` numbers whose signs count for
+            nothing) to `scale` (``lanes`` stored scale codes).
+        variant: gives recipe and input format.
+        lanes: copies that stand side by side.
+
+    Raises:
+        ValueError: for another unit.
+        ToolError: if yosys is missing or fails.
+    """
+    if unit == "element":
+        return convert(ElementLanes(variant, lanes), "element_unit")
+    if unit == "scale":
+        return convert(ScaleOfMagnitude(variant, lanes), "scale_unit")
+    raise ValueError(f"unit {unit!r} is not one of 'element', 'scale'")
+
+
+def convert(component: wiring.Component, name: str) -> str:
+    """Return the Verilog of any component; its ports are flattened with single underscores.
+
+    Raises:
+        ToolError: if yosys is missing or fails.
+    """
+    hierarchy = Hierarchy(name)
+    texts = {name: _rtlil(component, name, hierarchy)}
+    while missing := hierarchy.units.keys() - texts.keys():
+        for module in sorted(missing):
+            texts[module] = _rtlil(hierarchy.units[module], module, hierarchy)
+    top = texts.pop(name)
+    return _yosys([top, *(texts[module] for module in sorted(texts))])
+
+
+def _rtlil(component: wiring.Component, name: str, hierarchy: Hierarchy) -> str:
+    text = rtlil.convert(
+        component, name=name, platform=hierarchy, ports=ports_of(component), emit_src=False
+    )
+    return _plain_names(text)
+
+
+def _plain_names(text: str) -> str:
+    """Rename the wires of a module whose names Verilog would have to escape."""
+    wires = re.findall(r"^  wire [^\\\n]*\\(\S+)$", text, re.M)
+    taken = {name for name in wires if re.fullmatch(r"[A-Za-z]\w*", name) and "__" not in name}
+    new: dict[str, str] = {}
+    for name in wires:
+        if name in taken or name in new:
+            continue
+        stem = candidate = re.sub(r"\W+|__+", "_", name)
+        number = 2
+        while candidate in taken:
+            candidate, number = f"{stem}_{number}", number + 1
+        taken.add(candidate)
+        new[name] = candidate
+    return re.sub(r"(?<!\S)\\(\S+)", lambda m: "\\" + new.get(m[1], m[1]), text)
+
+
+def _yosys(texts: list[str]) -> str:
+    """RTLIL to Verilog, by yosys in a process of its own: an error there ends the process."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder, "design.v")
+        sources = [Path(folder, f"{i}.il") for i in range(len(texts))]
+        for source, text in zip(sources, texts, strict=True):
+            source.write_text(text, encoding="utf-8")
+        commands = [
+            *(f"read_rtlil {source}" for source in sources),
+            "proc -norom",
+            "attrmap -remove init",
+            "opt_clean -purge",
+            "opt_dff",
+            "opt_clean -purge",
+            f"write_verilog -noattr {target}",
+        ]
+        done = subprocess.run(
+            [sys.executable, "-c", _CHILD, *commands], capture_output=True, text=True
+        )
+        if "No module named 'pyosys'" in done.stderr:
+            raise ToolError('yosys (pyosys) is not installed (pip install "finescale[rtl]")')
+        if done.returncode or not target.is_file():
+            lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+            raise ToolError(f"yosys failed: {lines[-1] if lines else 'no output'}")
+        lines = target.read_text(encoding="utf-8").splitlines()
+    return "\n".join(_without_banner(lines)).strip() + "\n"
+
+
+def _without_banner(lines: Iterable[str]) -> Iterable[str]:
+    """Drop the line that names the yosys version."""
+    return (line.rstrip() for line in lines if not line.startswith("/* Generated by Yosys"))
+
+
+def _header(variant: Variant) -> str:
+    """The comment on top of an exported file."""
+    recipe = variant.recipe
+    n, w = recipe.block_size, variant.input.width
+    codes, scale = (variant.output_layout.field(name) for name in ("codes", "scale"))
+    meaning = _MEANING | {
+        "i_payload": f"{n} {variant.input.name} numbers, lane i at bit {w}*i (spec §11.1)",
+        "o_payload": f"{n} {recipe.element.name} codes, lane i at bit {codes.width}*i; "
+        f"{recipe.scale.name} scale code at bit {scale.offset} (spec §11.2)",
+    }
+    rows = [
+        f"{port:<9} {direction:<6} {width:>4}  {meaning[port]}"
+        for port, (direction, width) in variant.ports.items()
+    ]
+    cuts = "; ".join(f"{letter} = {CUTS[letter]}" for letter in variant.cuts)
+    lines = [
+        f"{variant.name}",
+        "",
+        f"Block quantizer of recipe {recipe.name}, by finescale.",
+        f"Specification {SPEC_VERSION}.",
+        f"Latency {variant.latency}, interval 1 (spec §12.5). Registers: {cuts}.",
+        "",
+        f"{'port':<9} {'dir':<6} {'bits':>4}  meaning",
+        *rows,
+        "",
+        f"SPDX-License-Identifier: {LICENSE}",
+        "Generated: change the generator, not this file.",
+    ]
+    return "\n".join(f"// {line}".rstrip() for line in lines) + "\n\n"
