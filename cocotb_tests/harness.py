@@ -10,7 +10,7 @@ import json
 import logging
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,20 @@ from emulator.layout import Words
 TESTS = ("full_rate", "random_both", "source_pauses", "sink_pauses", "reset_in_mid_stream")
 """The tests of `tb_stream`."""
 
-Stimulus = tuple[Words, Words]
-"""Input words and the output words that the specification requires for them."""
+
+@dataclass(frozen=True)
+class Stimulus:
+    """Words for one test.
+
+    Args:
+        words: input words.
+        spec: the output words that the specification requires for them.
+        label: names the k-th word in messages.
+    """
+
+    words: Words
+    spec: Words
+    label: Callable[[int], str] = "block {}".format
 
 
 @dataclass(frozen=True)
@@ -74,8 +86,8 @@ def run_tests(
         raise MismatchError(f"tests {sorted(stimuli)} are not some of {', '.join(TESTS)}")
     with tempfile.TemporaryDirectory(prefix="finescale-") as name:
         folder = Path(name)
-        for test, (words, _) in stimuli.items():
-            np.ascontiguousarray(words).tofile(folder / f"{test}.in")
+        for test, stimulus in stimuli.items():
+            np.ascontiguousarray(stimulus.words).tofile(folder / f"{test}.in")
         job = {
             "input_bytes": model.variant.input_layout.nbytes,
             "output_bytes": model.variant.output_layout.nbytes,
@@ -84,7 +96,7 @@ def run_tests(
         }
         (folder / "job.json").write_text(json.dumps(job))
         _simulate(model, folder, list(stimuli), waves, plusargs, seed)
-        return [_result(model, folder, test, *stimuli[test]) for test in stimuli]
+        return [_result(model, folder, test, stimuli[test]) for test in stimuli]
 
 
 def _simulate(
@@ -135,12 +147,21 @@ def _reason(log: Path, error: BaseException | None) -> str:
     return telling[-1] if telling else str(error or "no reason in its log")
 
 
-def _result(model: Model, folder: Path, test: str, words: Words, spec: Words) -> TestResult:
+def _result(model: Model, folder: Path, test: str, stimulus: Stimulus) -> TestResult:
     measured = json.loads((folder / f"{test}.json").read_text())
     nbytes = model.variant.output_layout.nbytes
     dut = np.fromfile(folder / f"{test}.bin", np.uint8).reshape(-1, nbytes)
-    kept = np.ones(len(words), bool)
+    kept = np.ones(len(stimulus.words), bool)
     if "dropped_to" in measured:
         kept[measured["dropped_from"] : measured["dropped_to"]] = False
-    verdict = judge(spec[kept], dut, words[kept], model.variant, problem=measured["problem"])
+    rows = np.flatnonzero(kept)
+    verdict = judge(
+        stimulus.spec[rows],
+        dut,
+        stimulus.words[rows],
+        model.variant,
+        problem=measured["problem"],
+        label=lambda k: stimulus.label(int(rows[k])),
+        source=f"{model.variant} {test}",
+    )
     return TestResult(test, verdict, measured)

@@ -1,8 +1,8 @@
 """Compiler front end that keeps the objects of Verilator's fixed runtime.
 
-Verilator's makefile puts ``$(OBJCACHE)`` in front of each compiler call. The runtime (`verilated.cpp`,
-its VPI, DPI and thread parts) is the same in every model and costs more to compile than most models,
-so exactly these files are kept; all else goes straight to the compiler. Run as
+Verilator's makefile puts ``$(OBJCACHE)`` in front of each compiler call. The runtime
+(`verilated.cpp`, its VPI, DPI and thread parts) is the same in every model and costs more to
+compile than most models, so these files are kept; all else goes straight to the compiler. Run as
 
     python objcache.py <cache folder> <compiler> <arguments>
 

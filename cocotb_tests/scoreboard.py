@@ -5,6 +5,7 @@ It computes no expected value: the required words are handed in. Codes are decod
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -69,7 +70,7 @@ def judge(
     variant: Variant,
     *,
     problem: str = "",
-    first: int = 0,
+    label: Callable[[int], str] = "block {}".format,
     source: str = "",
 ) -> Verdict:
     """Compare observed with required words, all bits of them (spec §13.1).
@@ -80,7 +81,7 @@ def judge(
         stimulus: the input words that belong to ``spec``, for the explanations.
         variant: what the design is meant to compute.
         problem: something already found wrong by the bench.
-        first: number of the first block, where this is one chunk of many.
+        label: names the k-th word in messages.
         source: what is compared, for messages; by default the variant.
 
     Raises:
@@ -98,12 +99,12 @@ def judge(
         )
     if count == 0:
         problems.append("no word was compared (spec §13.2)")
-    slip = _slip(spec, dut, int(wrong[0]), first) if len(wrong) else []
+    slip = _slip(spec, dut, int(wrong[0]), label) if len(wrong) else []
     problems += slip
     lines: list[str] = []
     # After a lost or repeated word all others differ too; one of them says enough.
     for block in wrong[: 1 if slip else EXPLAINED]:
-        lines += explain(spec[block], dut[block], stimulus[block], variant, first + int(block))
+        lines += explain(spec[block], dut[block], stimulus[block], variant, label(int(block)))
     return Verdict(source or variant.name, count, len(wrong), problems, lines)
 
 
@@ -118,20 +119,22 @@ def _check_shapes(spec: Words, dut: Words, stimulus: Words, variant: Variant) ->
             raise ValueError(f"{name} words have shape {words.shape}, not ({rows}, {nbytes})")
 
 
-def _slip(spec: Words, dut: Words, at: int, first: int, window: int = 4) -> list[str]:
+def _slip(
+    spec: Words, dut: Words, at: int, label: Callable[[int], str], window: int = 4
+) -> list[str]:
     """Say so if the first difference looks like a word that was lost or sent twice."""
     there = dut[at : at + window]
     ahead = spec[at + 1 : at + 1 + len(there)]
     if len(ahead) == len(there) and np.array_equal(there, ahead):
-        return [f"block {first + at}: the word is missing, the next ones follow (spec §12.3)"]
+        return [f"{label(at)}: the word is missing, the next ones follow (spec §12.3)"]
     behind = spec[max(at - 1, 0) : max(at - 1, 0) + len(there)]
     if at and len(behind) == len(there) and np.array_equal(there, behind):
-        return [f"block {first + at}: the word before came a second time (spec §12.3)"]
+        return [f"{label(at)}: the word before came a second time (spec §12.3)"]
     return []
 
 
 def explain(
-    spec: Words, dut: Words, stimulus: Words, variant: Variant, block: int, lanes: int = 3
+    spec: Words, dut: Words, stimulus: Words, variant: Variant, block: str, lanes: int = 3
 ) -> list[str]:
     """Explain how one observed word differs from the required one.
 
@@ -140,7 +143,7 @@ def explain(
         dut: observed word.
         stimulus: input word.
         variant: what the design is meant to compute.
-        block: number of the block, for the text.
+        block: name of the block, for the text.
         lanes: number of differing lanes that are explained.
 
     Returns:
@@ -158,23 +161,24 @@ def explain(
         peak = max(range(len(x)), key=lambda i: x[i] & source.magnitude_mask)
         clause = special or _scale_clause(spec_scale, dut_scale, variant)
         lines.append(
-            f"block {block} scale, lane {peak} is largest: x {show(x[peak], source)} => "
+            f"{block} scale, lane {peak} is largest: x {show(x[peak], source)} => "
             f"dut {show(dut_scale, recipe.scale)}, spec {show(spec_scale, recipe.scale)} "
             f"(spec {clause})"
         )
     differing = [i for i, (s, d) in enumerate(zip(spec_codes, dut_codes, strict=True)) if s != d]
-    for lane in differing[:lanes]:
+    shown = differing[: 1 if lines else lanes]  # lanes follow a wrong scale
+    for lane in shown:
         clause = special or _element_clause(
             spec_codes[lane], dut_codes[lane], spec_scale, recipe.scale, recipe.element
         )
         lines.append(
-            f"block {block} lane {lane}: x {show(x[lane], source)}, "
+            f"{block} lane {lane}: x {show(x[lane], source)}, "
             f"scale {show(spec_scale, recipe.scale)} => "
             f"dut {show(dut_codes[lane], recipe.element)}, "
             f"spec {show(spec_codes[lane], recipe.element)} (spec {clause})"
         )
-    if len(differing) > lanes:
-        lines.append(f"block {block}: {len(differing) - lanes} more lanes differ")
+    if len(differing) > len(shown):
+        lines.append(f"{block}: {len(differing) - len(shown)} more lanes differ")
     return lines
 
 

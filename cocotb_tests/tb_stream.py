@@ -1,8 +1,8 @@
 """Runs in the simulator: drives stimuli through the ports and records what comes out.
 
-Nothing is computed or judged here. The job file named by ``FINESCALE_JOB`` gives for each test the
-file of its stimulus words; each test leaves ``<test>.bin`` with the observed words and
-``<test>.json`` with what was measured. `cocotb_tests.harness` writes the first and reads the others.
+Nothing is computed or judged here. The job file named by ``FINESCALE_JOB`` gives for each test
+the file of its stimulus words; each test leaves ``<test>.bin`` with the observed words and
+``<test>.json`` with what was measured. `cocotb_tests.harness` writes the job and reads the rest.
 """
 
 from __future__ import annotations
@@ -55,9 +55,12 @@ async def stream_test(dut: Any, test: str, source: Iterator[bool], sink: Iterato
     """Send all words of a test; words that come out late are recorded behind the others."""
     job, stream = Job(test), Stream(dut)
     await stream.start()
+    late = await stream.drain()
     start = time.process_time()
     seen = await stream.transfer(job.words, source, sink)
     seconds = time.process_time() - start
+    if late:
+        seen.problem = f"{len(late)} words came out within {DRAIN} cycles after reset"
     if not seen.problem:
         seen.words += await stream.drain()
     job.finish(seen, seconds=seconds)

