@@ -1,0 +1,196 @@
+"""The spaces that `make exhaustive` walks, each cut into units that take seconds."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from emulator.errors import MismatchError
+from emulator.formats import FORMATS
+from emulator.golden import expected, expected_by_reference
+from emulator.recipes import SELECTIONS, recipe
+from emulator.stimulus import stimulus, stimulus_names
+from tests.exhaustive import HARDWARE, Job
+
+ENCODED = ("e2m1", "ue4m3", "ue5m3", "e8m0")
+INPUTS = ("bf16", "fp16", "fp32")
+BLOCKS_PER_UNIT = 2000
+PATTERNS_PER_UNIT = 1 << 28
+CODES_PER_UNIT = 16
+
+
+def encode_unit(name: str, unit: int) -> int:
+    """A part of all float32 patterns through `encode`."""
+    from emulator.exhaustive import encode_space
+
+    start = unit * PATTERNS_PER_UNIT
+    return encode_space(FORMATS[name], start, start + PATTERNS_PER_UNIT)
+
+
+def scale_unit(name: str, unit: int) -> int:
+    """A part of all float32 amax through `quantize`."""
+    from emulator.exhaustive import scale_space
+
+    start = unit * PATTERNS_PER_UNIT
+    return scale_space(recipe(name), start, start + PATTERNS_PER_UNIT)
+
+
+def gfloat_unit(unit: int) -> int:
+    """A part of 2^26 float32 patterns through `encode` and gfloat."""
+    from tests.emulator.test_outside import gfloat_space
+
+    return gfloat_space(unit << 20, (unit + 1) << 20, 64)
+
+
+def blocks_unit(selection: str, x_name: str, unit: int) -> int:
+    """Random blocks through kernels and reference; the block size changes with the unit."""
+    block = (2, 4, 8, 16, 32, 16, 16, 64)[unit % 8]
+    r, x = recipe(f"{selection}-b{block}"), FORMATS[x_name]
+    words = stimulus("random", r, x, blocks=BLOCKS_PER_UNIT, seed=1000 + unit)
+    wrong = (expected(r, x, words) != expected_by_reference(r, x, words)).any(axis=1)
+    if wrong.any():
+        raise MismatchError(f"{r.name} {x_name}: random block {np.argmax(wrong)} of unit {unit}")
+    return len(words)
+
+
+def special_unit(selection: str, x_name: str, unit: int) -> int:
+    """All directed blocks of a block size through kernels and reference."""
+    r, x = recipe(f"{selection}-b{2 ** (unit + 1)}"), FORMATS[x_name]
+    compared = 0
+    for name in stimulus_names(r, x):
+        words = stimulus(name, r, x)
+        wrong = (expected(r, x, words) != expected_by_reference(r, x, words)).any(axis=1)
+        if wrong.any():
+            raise MismatchError(f"{r.name} {x_name}: {name} word {np.argmax(wrong)}")
+        compared += len(words)
+    return compared
+
+
+def lane_unit(variant_name: str, unit: int) -> int:
+    """All patterns of the input format under some scale codes through the Verilated lane."""
+    from cocotb_tests.exhaustive import space
+    from rtl.variants import variant
+
+    lane = space("element", variant(variant_name))
+    codes = lane.settings[unit * CODES_PER_UNIT : (unit + 1) * CODES_PER_UNIT]
+    return lane.run(settings=codes)
+
+
+def wide_lane_unit(variant_name: str, code: int, unit: int) -> int:
+    """A part of all patterns under one scale code through the Verilated lane."""
+    from cocotb_tests.exhaustive import space
+    from rtl.variants import variant
+
+    start = unit * PATTERNS_PER_UNIT
+    lane = space("element", variant(variant_name))
+    return lane.run(start, start + PATTERNS_PER_UNIT, settings=[code])
+
+
+def encoder_unit(variant_name: str, unit: int) -> int:
+    """A part of all magnitudes through the Verilated scale encoder."""
+    from cocotb_tests.exhaustive import space
+    from rtl.variants import variant
+
+    encoder = space("scale", variant(variant_name))
+    start = unit * PATTERNS_PER_UNIT
+    return encoder.run(start, min(start + PATTERNS_PER_UNIT, encoder.patterns))
+
+
+def jobs() -> list[Job]:
+    """All jobs, in the order of their record."""
+    here = "tests.exhaustive_jobs"
+    found = [
+        Job(
+            f"encode {name}, all float32",
+            "kernels with second path",
+            "spec §3",
+            f"{here}:encode_unit",
+            (name,),
+            16,
+            1 << 32,
+        )
+        for name in ENCODED
+    ]
+    found += [
+        Job(
+            f"scale {selection}, all float32 amax",
+            "kernels with second path",
+            "spec §8",
+            f"{here}:scale_unit",
+            (f"{selection}-b2",),
+            8,
+            1 << 31,
+        )
+        for selection in SELECTIONS
+    ]
+    found.append(
+        Job(
+            "encode ue5m3", "kernels with gfloat", "spec §3", f"{here}:gfloat_unit", (), 64, 1 << 26
+        )
+    )
+    for selection in SELECTIONS:
+        for x in INPUTS:
+            found.append(
+                Job(
+                    f"random blocks {selection} {x}",
+                    "kernels with reference",
+                    "spec §6 to §9",
+                    f"{here}:blocks_unit",
+                    (selection, x),
+                    24,
+                    24 * BLOCKS_PER_UNIT,
+                )
+            )
+            found.append(
+                Job(
+                    f"special blocks {selection} {x}",
+                    "kernels with reference",
+                    "spec §6 to §9",
+                    f"{here}:special_unit",
+                    (selection, x),
+                    5,
+                )
+            )
+    for selection in ("ue4m3-absmax", "ue5m3-absmax", "e8m0-floor"):
+        codes = recipe(f"{selection}-b16").scale.max_code + 1
+        found.append(
+            Job(
+                f"lane {selection}, all bfloat16 under all scale codes",
+                "Verilator with reference",
+                "spec §9",
+                f"{here}:lane_unit",
+                (f"quantizer-{selection}-b16-bf16",),
+                -(-codes // CODES_PER_UNIT),
+                codes * (2 * 0x7F81),
+                HARDWARE,
+            )
+        )
+    found.append(
+        Job(
+            "lane ue5m3, all float32 under scale 79",
+            "Verilator with reference",
+            "spec §9",
+            f"{here}:wide_lane_unit",
+            ("quantizer-ue5m3-absmax-b16-fp32", 0x79),
+            16,
+            2 * 0x7F800001,
+            HARDWARE,
+        )
+    )
+    for selection in SELECTIONS:
+        for x in INPUTS:
+            if x == "fp32" and selection != "ue5m3-absmax":
+                continue
+            units = 8 if x == "fp32" else 1
+            found.append(
+                Job(
+                    f"scale encoder {selection}, all {x} amax",
+                    "Verilator with reference",
+                    "spec §8",
+                    f"{here}:encoder_unit",
+                    (f"quantizer-{selection}-b16-{x}",),
+                    units,
+                    1 << (31 if x == "fp32" else 15),
+                    HARDWARE,
+                )
+            )
+    return found
