@@ -10,17 +10,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from emulator.tensor import Quantized as Quantized
-    from emulator.tensor import decode as decode
-    from emulator.tensor import dequantize as dequantize
-    from emulator.tensor import encode as encode
-    from emulator.tensor import quantize as quantize
-
     from emulator.blocks import BlockFormat as BlockFormat
     from emulator.formats import FORMATS as FORMATS
     from emulator.formats import Format as Format
     from emulator.recipes import Recipe as Recipe
     from emulator.recipes import recipe as recipe
+    from emulator.tensor import Quantized as Quantized
+    from emulator.tensor import decode as decode
+    from emulator.tensor import dequantize as dequantize
+    from emulator.tensor import encode as encode
+    from emulator.tensor import quantize as quantize
 
 __version__ = "0.1.0"
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from cli import comparison, hardware, lists, tensors, vectors
-from cli.show import example, explain, say
+from cli.show import explain, say
 from emulator.errors import FinescaleError, MismatchError
 from emulator.version import SPEC_VERSION
 
@@ -28,16 +28,6 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
-    epilog=example(
-        "$ finescale quantize w.npy -o w.npz --recipe ue5m3-absmax-b16",
-        "$ finescale vectors write vectors --recipe ue5m3-absmax-b16",
-        "$ finescale export quantizer-ue5m3-absmax-b16-bf16 -o verilog",
-        "$ finescale simulate quantizer-ue5m3-absmax-b16-bf16",
-        "$ finescale compare -o build/compare",
-        "",
-        "Each command has a --help with an example of its own.",
-        "Exit code: 0 done, 1 something differs, 2 bad input or a missing tool.",
-    ),
 )
 
 
@@ -62,7 +52,19 @@ def finescale(
     """
 
 
-app.callback(help=explain(finescale.__doc__))(finescale)
+app.callback(
+    help=explain(
+        finescale.__doc__,
+        "$ finescale quantize w.npy -o w.npz --recipe ue5m3-absmax-b16",
+        "$ finescale vectors write vectors --recipe ue5m3-absmax-b16",
+        "$ finescale export quantizer-ue5m3-absmax-b16-bf16 -o verilog",
+        "$ finescale simulate quantizer-ue5m3-absmax-b16-bf16",
+        "$ finescale compare -o build/compare",
+        "",
+        "Each command has a --help with an example of its own.",
+        "Exit code: 0 done, 1 something differs, 2 bad input or a missing tool.",
+    )
+)(finescale)
 lists.register(app)
 tensors.register(app)
 vectors.register(app)

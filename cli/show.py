@@ -22,25 +22,23 @@ WIDTH = 200
 """Columns of a table that is not printed on a terminal, where nothing need be cut to fit."""
 
 
-def example(*lines: str) -> str:
-    """An epilog that shows a command and what it prints, line by line."""
-    return "\b\n" + escape("\n".join(["Example:", *lines]))
+def explain(text: str | None, *example: str) -> str:
+    """The help of a command.
+
+    Args:
+        text: a docstring; each paragraph goes on one line, to be wrapped anew.
+        example: lines that stand as they are: a command and what it prints.
+    """
+    paragraphs = [" ".join(p.split()) for p in cleandoc(text or "").split("\n\n")]
+    if example:
+        # One block: \b keeps the lines up to the next empty one.
+        paragraphs.append("\b\n" + "\n".join(["Example:", *(line or " " for line in example)]))
+    return "\n\n".join(paragraphs).replace("[", r"\[")
 
 
-def explain(text: str | None) -> str:
-    """A docstring as the help of a command: each paragraph on one line, to be wrapped anew."""
-    paragraphs = cleandoc(text or "").split("\n\n")
-    return escape("\n\n".join(" ".join(p.split()) for p in paragraphs))
-
-
-def escape(text: str) -> str:
-    """Keep square brackets from being taken for markup."""
-    return text.replace("[", r"\[")
-
-
-def add(app: typer.Typer, command: Callable[..., None], *lines: str) -> None:
-    """Add a command: its docstring is the help, ``lines`` are its example."""
-    app.command(help=explain(command.__doc__), epilog=example(*lines))(command)
+def add(app: typer.Typer, command: Callable[..., None], *example: str) -> None:
+    """Add a command whose docstring is its help, with an example of its use."""
+    app.command(help=explain(command.__doc__, *example))(command)
 
 
 def print_json(value: Any) -> None:

@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
         "w.npz: 1 tensor, 4,096 elements, ue5m3-absmax-b16, 4.5 bits per element",
         "",
         "All bfloat16 tensors of a checkpoint, integers left out:",
-        "$ finescale quantize m.safetensors -o q.safetensors --recipe mxfp4 --skip-others",
+        "$ finescale quantize m.safetensors -o q.npz --recipe mxfp4 --skip-others",
         "...",
         "",
         "In Python: z = numpy.load('w.npz'); z['w.codes'], z['w.scales']",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.show import Json, add, count, example, explain, print_json, progress, say
+from cli.show import Json, add, count, explain, print_json, progress, say
 
 if TYPE_CHECKING:
     from emulator.formats import Format
@@ -41,8 +41,8 @@ def register(main: typer.Typer) -> None:
     main.add_typer(
         app,
         name="vectors",
-        help=explain(__doc__),
-        epilog=example(
+        help=explain(
+            __doc__,
             "$ finescale vectors write v --recipe ue5m3-absmax-b16",
             "$ finescale vectors check v",
         ),

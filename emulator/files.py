@@ -154,7 +154,7 @@ def _refusal(s: Stored, dtype: str | None) -> str:
     if dtype is None and s.dtype in ("void16", "uint16"):
         return (
             f"is {s.dtype}: which numbers these bits are is not known; NumPy's files lose "
-            "bfloat16, so if it is that, give the dtype bfloat16"
+            "bfloat16, so if it is that, say so with --dtype bfloat16 (dtype='bfloat16')"
         )
     return f"is {s.dtype}, not {dtype or ', '.join(FLOATS)} (spec §4.1)"
 
