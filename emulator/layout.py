@@ -58,6 +58,11 @@ class WordLayout:
         """Hex digits of the word on a line."""
         return -(-self.width // 4)
 
+    @property
+    def _plain(self) -> bool:
+        """Whether a word is one field of whole bytes: then no bit has to be moved."""
+        return len(self.fields) == 1 and self.fields[0].width == 8 * self.fields[0].dtype.itemsize
+
     def field(self, name: str) -> Field:
         """Return the field of that name (KeyError if there is none)."""
         for field in self.fields:
@@ -74,6 +79,12 @@ class WordLayout:
         if set(parts) != {f.name for f in self.fields}:
             raise ValueError(f"fields {sorted(parts)} are not {[f.name for f in self.fields]}")
         n = len(next(iter(parts.values())))
+        if self._plain:
+            (f,) = self.fields
+            part = np.ascontiguousarray(parts[f.name]).reshape(n, f.count)
+            if part.size and int(part.max()) >> f.width:
+                raise ValueError(f"field {f.name}: {int(part.max()):#x} exceeds {f.width} bits")
+            return part.astype(f.dtype.newbyteorder("<")).view(np.uint8).reshape(n, self.nbytes)
         bits = np.zeros((n, self.nbytes * 8), np.uint8)
         for f in self.fields:
             part = np.ascontiguousarray(parts[f.name]).reshape(n, f.count)
@@ -89,6 +100,10 @@ class WordLayout:
     def unpack(self, words: Words) -> dict[str, npt.NDArray[np.unsignedinteger]]:
         """Return an array of shape ``(n, count)`` per field; the inverse of `pack`."""
         n = len(words)
+        if self._plain:
+            (f,) = self.fields
+            little = np.ascontiguousarray(words).view(f.dtype.newbyteorder("<"))
+            return {f.name: little.reshape(n, f.count).astype(f.dtype)}
         bits = np.unpackbits(np.ascontiguousarray(words), axis=1, bitorder="little")
         out: dict[str, npt.NDArray[np.unsignedinteger]] = {}
         for f in self.fields:
