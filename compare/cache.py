@@ -31,14 +31,18 @@ def file_digest(path: Path) -> str:
 
 @lru_cache
 def source_digest(*patterns: str) -> str:
-    """Return the SHA-256 over the project's files that match, names included.
+    """Return the SHA-256 over the project's files that match, names included, tests left out.
 
     Raises:
         FileNotFoundError: if a pattern matches nothing, which would make the hash meaningless.
     """
     files: dict[str, str] = {}
     for pattern in patterns:
-        found = {p.relative_to(ROOT).as_posix(): file_digest(p) for p in ROOT.glob(pattern)}
+        found = {
+            path.relative_to(ROOT).as_posix(): file_digest(path)
+            for path in ROOT.glob(pattern)
+            if not path.name.startswith("test_")
+        }
         if not found:
             raise FileNotFoundError(f"no file matches {pattern}")
         files |= found

@@ -89,9 +89,7 @@ def test_missing_and_unknown_files(tmp_path: Path) -> None:
         read_tensors(tmp_path / "none.bin")
     with pytest.raises(FileFormatError, match="No such file"):
         read_tensors(tmp_path / "none.npy")
-    with pytest.raises(
-        FileFormatError, match=r"does not end in \.npy, .*, \.bin"
-    ):
+    with pytest.raises(FileFormatError, match=r"does not end in \.npy, .*, \.bin"):
         read_tensors(tmp_path / "weights.pt")
 
 
