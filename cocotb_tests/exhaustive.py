@@ -26,9 +26,6 @@ from emulator.reference import round_magnitude, scale_code
 from rtl.variants import Variant
 from rtl.verilog import unit_verilog
 
-LANES = 32
-"""Numbers per evaluation of a unit."""
-
 SKIP = 0xFFFFFFFF
 """Result of patterns that the unit never sees."""
 
@@ -90,6 +87,11 @@ def scale_segments(recipe: Recipe, x_format: Format) -> Segments:
     ]
 
 
+def lanes_of(x_format: Format) -> int:
+    """Numbers per evaluation: many where the space is large, few where compiling takes longer."""
+    return 32 if x_format.width == 32 else 8
+
+
 @dataclass(frozen=True)
 class Space:
     """A unit of a variant as a program that walks its input space.
@@ -111,6 +113,11 @@ class Space:
         return 1 << bits
 
     @property
+    def lanes(self) -> int:
+        """Patterns per evaluation; ranges begin and end at multiples of it."""
+        return lanes_of(self.variant.input)
+
+    @property
     def settings(self) -> range:
         """All settings: the finite scale codes, or the only one of a unit without a setting."""
         return range(self.variant.recipe.scale.max_code + 1 if self.unit == "element" else 1)
@@ -128,8 +135,8 @@ class Space:
         """Compare the patterns first to last (excluded) under each of the settings.
 
         Args:
-            first: a multiple of `LANES`.
-            last: a multiple of `LANES`; by default the end of the space.
+            first: a multiple of `lanes`.
+            last: a multiple of `lanes`; by default the end of the space.
             settings: by default all.
 
         Returns:
@@ -141,8 +148,10 @@ class Space:
             ValueError: if the range is not a part of the space.
         """
         last = self.patterns if last is None else last
-        if not 0 <= first <= last <= self.patterns or first % LANES or last % LANES:
-            raise ValueError(f"{first}..{last} are not multiples of {LANES} up to {self.patterns}")
+        if not 0 <= first <= last <= self.patterns or first % self.lanes or last % self.lanes:
+            raise ValueError(
+                f"{first}..{last} are not multiples of {self.lanes} up to {self.patterns}"
+            )
         table = {s: self.segments(s) for s in (self.settings if settings is None else settings)}
         return self.compare(table, first, last)
 
@@ -154,7 +163,8 @@ class Space:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "table")
             path.write_bytes(np.array(words, "<u4").tobytes())
-            command = [str(self.program), str(path), str(first // LANES), str(last // LANES)]
+            groups = [str(first // self.lanes), str(last // self.lanes)]
+            command = [str(self.program), str(path), *groups]
             done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             raise ToolError(f"{self.program.name} failed: {done.stderr.strip() or 'no output'}")
@@ -186,29 +196,30 @@ def space(
         unit: ``"element"`` or ``"scale"``.
         variant: gives recipe and input format.
         verilog: text to test in place of the variant's own, with the ports of
-            `rtl.verilog.unit_verilog` for `LANES` numbers.
+            `rtl.verilog.unit_verilog` for `lanes_of` numbers.
         folder: where programs are kept; by default ``build/exhaustive``.
 
     Raises:
         ToolError: if a tool is missing or fails.
     """
-    text = unit_verilog(unit, variant, lanes=LANES) if verilog is None else verilog
+    lanes = lanes_of(variant.input)
+    text = unit_verilog(unit, variant, lanes=lanes) if verilog is None else verilog
     ports = {
         "element": {"IN_PORT": "x", "OUT_PORT": "code", "OUT_BITS": "4", "SETTING_PORT": "scale"},
         "scale": {"IN_PORT": "amax", "OUT_PORT": "scale", "OUT_BITS": "8"},
     }[unit]
-    defines = {"LANES": str(LANES), "IN_BITS": str(variant.input.width), **ports}
+    defines = {"LANES": str(lanes), "IN_BITS": str(variant.input.width), **ports}
     main = "".join(f"#define {k} {v}\n" for k, v in defines.items()) + f'#include "{_SOURCE}"\n'
     relevant = [text, main, _SOURCE.read_text(), repr(sorted(toolchain.versions().items()))]
     key = hashlib.sha256("\0".join(relevant).encode()).hexdigest()[:16]
     home = (folder or toolchain.build_root() / "exhaustive").resolve()
     program = home / f"{unit}-{variant.module}-{key}"
     if not program.is_file():
-        _build(program, f"{unit}_unit", text, main)
+        _build(program, f"{unit}_unit", text, main, wide=variant.input.width == 32)
     return Space(unit, variant, program)
 
 
-def _build(program: Path, top: str, verilog: str, main: str) -> None:
+def _build(program: Path, top: str, verilog: str, main: str, *, wide: bool) -> None:
     """Compile in a temporary folder and move the finished program to its place."""
     program.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".walk-", dir=program.parent))
@@ -217,7 +228,14 @@ def _build(program: Path, top: str, verilog: str, main: str) -> None:
         (work / "main.cpp").write_text(main)
         command = ["verilator", "-cc", "--exe", "--prefix", "Vtop", "-O3", "--no-timing"]
         command += ["--output-split", "0", "-Wno-lint", "-Wno-style", "--x-initial", "unique"]
-        command += ["--x-assign", "unique", "-CFLAGS", "-O2", "--top-module", top]
+        command += [
+            "--x-assign",
+            "unique",
+            "-CFLAGS",
+            "-O2" if wide else "-O1",
+            "--top-module",
+            top,
+        ]
         command += ["-Mdir", str(work), "-o", "walk", "unit.v", str(work / "main.cpp")]
         toolchain.run(command, f"verilator on {top}", cwd=work)
         jobs = "-j1" if "PYTEST_XDIST_WORKER" in os.environ else "-j2"

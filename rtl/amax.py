@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl.shapes import Shapes
@@ -23,6 +23,9 @@ class Amax(wiring.Component):
         keys_<i>: In, `Shapes.key`.
         amax: Out, the largest key.
     """
+
+    keys: list[data.View]
+    amax: data.View
 
     def __init__(self, shapes: Shapes, lanes: int) -> None:
         self.lanes = lanes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl.bits import aligned, thermometer_value
@@ -24,6 +24,10 @@ class Element(wiring.Component):
         thresholds: In, `Shapes.thresholds`.
         code: Out, the element code; its sign is the lane's (spec §9.2) but in a NaN block.
     """
+
+    lane: data.View
+    thresholds: data.View
+    code: Signal
 
     def __init__(self, shapes: Shapes) -> None:
         self.shapes = shapes

@@ -26,7 +26,8 @@ class Hierarchy:
     def instance(self, kind: str, unit: wiring.Component, clocked: bool) -> Instance:
         """An instance of the module of a unit; units of one kind have to be equal."""
         module = f"{self.prefix}_{kind}"
-        unit._MustUse__used = True  # else Amaranth warns of a unit that is no submodule
+        # Else Amaranth warns of a unit that is no submodule; it has no public way to say so.
+        unit._MustUse__used = True  # pyright: ignore[reportAttributeAccessIssue]
         known = self.units.setdefault(module, unit)
         assert known.signature == unit.signature, f"two different units {module}"
         ports: dict[str, Any] = {
@@ -60,7 +61,8 @@ def place(
     if isinstance(platform, Hierarchy):
         m.submodules[name] = platform.instance(kind or name, unit, clocked)
     else:
-        m.submodules[name] = unit
+        # The stubs do not know that components have `elaborate`.
+        m.submodules[name] = unit  # pyright: ignore[reportArgumentType]
 
 
 def ports_of(unit: wiring.Component) -> dict[str, tuple[Any, PortDirection]]:

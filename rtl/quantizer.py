@@ -32,6 +32,9 @@ class Quantizer(wiring.Component):
         o: Out, stream of output words (spec §11.2).
     """
 
+    i: stream.Interface
+    o: stream.Interface
+
     def __init__(self, variant: Variant) -> None:
         self.variant = variant
         super().__init__(

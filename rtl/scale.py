@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl.bits import reaches, thermometer_value
@@ -24,6 +24,9 @@ class ScaleEncoder(wiring.Component):
         scale: Out, the scale code as stored: NaN's for a block with a NaN (spec §6.1), the largest
             finite one for a block with an infinity (spec §6.2), else that of spec §8.
     """
+
+    amax: data.View
+    scale: Signal
 
     def __init__(self, shapes: Shapes) -> None:
         self.shapes = shapes

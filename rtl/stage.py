@@ -21,6 +21,9 @@ class Stage(wiring.Component):
         o: Out, stream.
     """
 
+    i: stream.Interface
+    o: stream.Interface
+
     def __init__(self, shape: ShapeLike) -> None:
         super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
         self._shape = shape

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl.shapes import Shapes
@@ -25,6 +25,9 @@ class ThresholdGenerator(wiring.Component):
             ``n1`` to ``carry7``, ``none`` where all magnitude codes are 0 (spec §6.1, §9.3) and
             ``nan`` where signs are cleared, too.
     """
+
+    scale: Signal
+    thresholds: data.View
 
     def __init__(self, shapes: Shapes) -> None:
         self.shapes = shapes

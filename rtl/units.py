@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -23,6 +23,10 @@ class ElementLanes(wiring.Component):
         scale: In, a stored scale code.
         code: Out, the element codes, lane i at bit ``4 * i`` (spec §11.2).
     """
+
+    x: Signal
+    scale: Signal
+    code: Signal
 
     def __init__(self, variant: Variant, lanes: int) -> None:
         self.shapes = Shapes.of(variant)
@@ -62,6 +66,9 @@ class ScaleOfMagnitude(wiring.Component):
         amax: In, numbers whose sign counts for nothing, number i at bit ``i * width``.
         scale: Out, the stored scale codes of blocks with these amax.
     """
+
+    amax: Signal
+    scale: Signal
 
     def __init__(self, variant: Variant, lanes: int) -> None:
         self.shapes = Shapes.of(variant)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl.shapes import Shapes
@@ -24,6 +24,10 @@ class Unpack(wiring.Component):
         lane: Out, `Shapes.lane`.
         key: Out, `Shapes.key`; greater than infinity's for NaN.
     """
+
+    x: Signal
+    lane: data.View
+    key: data.View
 
     def __init__(self, shapes: Shapes) -> None:
         self.shapes = shapes

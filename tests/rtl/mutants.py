@@ -1,0 +1,79 @@
+"""Quantizers with one deliberate fault each, for tests of what finds faults.
+
+A mutant replaces one unit by a subclass that holds the sound unit and spoils one of its signals.
+"""
+
+from __future__ import annotations
+
+from unittest import mock
+
+from amaranth.hdl import Module
+
+from rtl import quantizer
+from rtl.element import Element
+from rtl.hierarchy import place
+from rtl.thresholds import ThresholdGenerator
+from rtl.variants import Variant
+from rtl.verilog import to_verilog
+
+
+class FlippedThreshold(Element):
+    """The lowest bit of the threshold 7m is flipped (spec §9.1)."""
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        sound = Element(self.shapes)
+        place(m, platform, "sound", sound, kind="sound_element")
+        m.d.comb += [
+            sound.lane.eq(self.lane),
+            sound.thresholds.eq(self.thresholds),
+            sound.thresholds.n7[0].eq(~self.thresholds.n7[0]),
+            self.code.eq(sound.code),
+        ]
+        return m
+
+
+class WrongTie(Element):
+    """A number exactly on the threshold m or 5m counts as beyond it (spec §3.1)."""
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        sound = Element(self.shapes)
+        place(m, platform, "sound", sound, kind="sound_element")
+        m.d.comb += [
+            sound.lane.eq(self.lane),
+            sound.lane.sticky.eq(1),
+            sound.thresholds.eq(self.thresholds),
+            self.code.eq(sound.code),
+        ]
+        return m
+
+
+class ShiftedExponent(ThresholdGenerator):
+    """The scale's exponent is one too large where it is even (spec §2.1)."""
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        sound = ThresholdGenerator(self.shapes)
+        place(m, platform, "sound", sound, kind="sound_thresholds")
+        m.d.comb += [
+            sound.scale.eq(self.scale),
+            self.thresholds.eq(sound.thresholds),
+            self.thresholds.origin[0].eq(1),
+        ]
+        return m
+
+
+MUTANTS = {
+    "flipped-threshold": ("Element", FlippedThreshold),
+    "wrong-tie": ("Element", WrongTie),
+    "exponent-off-by-one": ("ThresholdGenerator", ShiftedExponent),
+}
+"""Unit that each mutant replaces, and by what."""
+
+
+def mutant_verilog(variant: Variant, name: str) -> str:
+    """Return the Verilog of a variant with the fault of that name, one of `MUTANTS`."""
+    unit, spoiled = MUTANTS[name]
+    with mock.patch.object(quantizer, unit, spoiled):
+        return to_verilog(variant)
