@@ -28,6 +28,9 @@ from emulator.layout import Words
 TESTS = ("full_rate", "random_both", "source_pauses", "sink_pauses", "reset_in_mid_stream")
 """The tests of `tb_stream`."""
 
+MODULES = {**dict.fromkeys(TESTS, "cocotb_tests.tb_stream"), "speed": "cocotb_tests.tb_speed"}
+"""Module of each test."""
+
 
 @dataclass(frozen=True)
 class Stimulus:
@@ -69,11 +72,11 @@ def run_tests(
     waves: Path | None = None,
     plusargs: tuple[str, ...] = (),
 ) -> list[TestResult]:
-    """Run tests of `tb_stream` in one simulator process and judge their words.
+    """Run tests in one simulator process and judge their words.
 
     Args:
         model: the built design.
-        stimuli: for each test of `TESTS` that is to run, its words and the required ones.
+        stimuli: for each test of `MODULES` that is to run, its words and the required ones.
         seed: seed of the pauses.
         waves: file for the waves; the model has to be built for them.
         plusargs: arguments for ``$value$plusargs`` of the design.
@@ -82,8 +85,8 @@ def run_tests(
         ToolError: if the simulation ended early or ran another number of tests.
         MismatchError: if no test was asked for.
     """
-    if not stimuli or set(stimuli) - set(TESTS):
-        raise MismatchError(f"tests {sorted(stimuli)} are not some of {', '.join(TESTS)}")
+    if not stimuli or set(stimuli) - set(MODULES):
+        raise MismatchError(f"tests {sorted(stimuli)} are not some of {', '.join(MODULES)}")
     with tempfile.TemporaryDirectory(prefix="finescale-") as name:
         folder = Path(name)
         for test, stimulus in stimuli.items():
@@ -116,7 +119,7 @@ def _simulate(
     log = folder / "sim.log"
     try:
         runner.test(
-            test_module="cocotb_tests.tb_stream",
+            test_module=sorted({MODULES[test] for test in tests}),
             hdl_toplevel=model.top,
             hdl_toplevel_lang="verilog",
             build_dir=model.program.parent,
