@@ -231,8 +231,8 @@ def _session(leader: int) -> list[str]:
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            session = int((folder / "stat").read_text().rpartition(")")[2].split()[3])
-            if session == leader:
+            state, _, _, session = (folder / "stat").read_text().rpartition(")")[2].split()[:4]
+            if int(session) == leader and state != "Z":
                 found.append((folder / "cmdline").read_text())
         except OSError:  # it ended meanwhile
             continue
