@@ -13,6 +13,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import ml_dtypes
@@ -86,12 +87,14 @@ def _rounding(fmt: Format, factor: Fraction, below: Fraction | None = None) -> l
     return result
 
 
+@lru_cache(maxsize=64)
 def encode_walk(fmt: Format) -> Walk:
     """Return the saturating encoder of magnitudes, infinity and NaN included (spec §3)."""
     steps = [(p, code) for code, p in enumerate(_rounding(fmt, Fraction(1)), 1)]
     return _walk([*steps, (INFINITY, fmt.max_code), (INFINITY + 1, fmt.nan_code or 0)])
 
 
+@lru_cache(maxsize=64)
 def scale_walk(recipe: Recipe) -> Walk:
     """Return the scale code over the amax of a block (spec §8), infinity and NaN included."""
     scale = recipe.scale
