@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 Choice = dict[str, str]
 
@@ -40,7 +40,7 @@ def pairwise(parameters: Mapping[str, Sequence[str]]) -> list[Choice]:
     return chosen
 
 
-def _gain(choice: Choice, name: str, value: str, open_pairs: Mapping[object, None]) -> int:
+def _gain(choice: Choice, name: str, value: str, open_pairs: Collection[object]) -> int:
     """Open pairs that a value closes with those already chosen."""
     new = (name, value)
     return sum((new, old) in open_pairs or (old, new) in open_pairs for old in choice.items())
