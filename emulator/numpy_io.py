@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO
 
 import numpy as np
@@ -27,7 +29,7 @@ def _header(file: IO[bytes], where: str) -> tuple[tuple[int, ...], bool, np.dtyp
             raise FileFormatError(f"{where}: .npy version {version} is not read here")
     except FileFormatError:
         raise
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, SyntaxError, TokenError) as error:
         first = str(error).splitlines()[0]
         raise FileFormatError(f"{where}: not a .npy file, or truncated: {first}") from None
     if found[2].hasobject:
@@ -58,15 +60,24 @@ def read_npy(path: Path) -> np.ndarray:
     return x.view(np.ndarray)
 
 
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, struct.error),
+    *(EOFError, IndexError, OSError, OverflowError, RuntimeError, ValueError),
+)
+"""What zipfile raises over damaged archives, of which it documents the first."""
+
+
 @contextmanager
 def _archive(path: Path, what: str = "") -> Iterator[zipfile.ZipFile]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            yield archive
-    except FileFormatError:
-        raise
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
-        raise FileFormatError(f"{path}{what}: damaged, or not a .npz file: {error}") from None
+    with path.open("rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                yield archive
+        except FileFormatError:
+            raise
+        except _DAMAGE as error:
+            text = f"{path}{what}: damaged, or not a .npz file: {error}"
+            raise FileFormatError(" ".join(text.split())) from None
 
 
 def list_npz(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
