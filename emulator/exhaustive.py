@@ -88,6 +88,7 @@ def _rounding(fmt: Format, factor: Fraction, below: Fraction | None = None) -> l
 
 
 @lru_cache(maxsize=64)
+@lru_cache(maxsize=512)
 def encode_walk(fmt: Format) -> Walk:
     """Return the saturating encoder of magnitudes, infinity and NaN included (spec §3)."""
     steps = [(p, code) for code, p in enumerate(_rounding(fmt, Fraction(1)), 1)]
@@ -95,6 +96,7 @@ def encode_walk(fmt: Format) -> Walk:
 
 
 @lru_cache(maxsize=64)
+@lru_cache(maxsize=512)
 def scale_walk(recipe: Recipe) -> Walk:
     """Return the scale code over the amax of a block (spec §8), infinity and NaN included."""
     scale = recipe.scale
@@ -116,6 +118,7 @@ def scale_walk(recipe: Recipe) -> Walk:
     return _walk([(p, max(code, 1)) for p, code in steps], start=1)
 
 
+@lru_cache(maxsize=512)
 def element_walk(recipe: Recipe, scale_code: int) -> Walk:
     """Return the element magnitude code over |x| for one finite scale code (spec §9)."""
     value = recipe.scale.value(scale_code)
@@ -225,17 +228,22 @@ def random_blocks(fmt: Format, block: int, count: int, seed: int) -> npt.NDArray
 
     A quarter are raw bits, NaN and infinity included. In the others the lanes lie within a few
     binades of each other, with some of the low fraction bits cleared, so that all element codes
-    and many ties occur.
+    and many ties occur; two in three of these lie within 20 binades of 1, where scales of few
+    exponent bits do not saturate.
     """
     bits = np.random.Generator(np.random.PCG64(seed))
     f = fmt.fraction_bits
     raw = bits.integers(0, 1 << fmt.width, (count, block), np.uint64).astype(np.uint32)
-    top = bits.integers(0, (1 << fmt.exponent_bits) - 1, (count, 1), np.int64)
+    largest = (1 << fmt.exponent_bits) - 2
+    top = bits.integers(0, largest + 1, (count, 1), np.int64)
+    central = bits.integers(fmt.bias - 20, fmt.bias + 21, (count, 1), np.int64)
+    kind = np.arange(count)[:, None] % 4
+    top = np.where(kind == 1, top, np.clip(central, 0, largest))
     field = np.maximum(top - bits.integers(0, 6, (count, block), np.int64), 0).astype(np.uint32)
     cleared = bits.integers(0, f + 1, (count, 1), np.int64)
     keep = (((1 << f) - 1) >> cleared << cleared).astype(np.uint32)
     near = (raw & np.uint32(fmt.sign_mask)) | (field << np.uint32(f)) | (raw & keep)
-    return np.where((np.arange(count) % 4 == 0)[:, None], raw, near)
+    return np.where(kind == 0, raw, near)
 
 
 def reference_blocks(recipe: Recipe, fmt: Format, count: int, seed: int) -> int:

@@ -204,7 +204,7 @@ def encode_kernel(bits: int, normalize: bool) -> Callable[..., None]:
                 while 0 < c < u32(0x1000000):
                     c = u32(c << u32(1))
                     exponent = i32(exponent - i32(1))
-                lead = exponent
+                lead = exponent if c > u32(0) else quantum0  # zero has no leading bit
             quantum = i32(max(quantum0, i32(lead - fraction_bits)))
             shift = u32(min(i32(quantum - exponent + i32(24)), i32(27)))
             rest = u32(c & u32((u32(1) << shift) - u32(1)))
