@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
         "(a table: bits/element, logic and register GE, levels, latency, errors)",
         "build/mine/comparison.json, build/mine/comparison.md",
         "",
-        "Without VARIANT: the 20 of `finescale variants`. With your own cells and weights:",
+        "Without VARIANT: those of `finescale variants`. With your cells and weights:",
         "$ finescale compare --liberty cells.lib --tensor weights.safetensors",
     )
 

@@ -96,13 +96,15 @@ def run(arguments: Sequence[str] | None = None) -> int:
         arguments: what follows the program's name; `sys.argv` if None.
     """
     try:
-        return int(app(arguments, prog_name="finescale", standalone_mode=False) or 0)
+        code = int(app(arguments, prog_name="finescale", standalone_mode=False) or 0)
     except Exception as error:
         if os.environ.get(DEBUG) == "1":
             raise
         return _judge(error)
     except KeyboardInterrupt:
-        return _fail("interrupted", INTERRUPTED)
+        code = INTERRUPTED
+    # Releases of Typer differ in how they hand on Ctrl-C: raised, as Abort, or as this code.
+    return _fail("interrupted", INTERRUPTED) if code == INTERRUPTED else code
 
 
 def _judge(error: Exception) -> int:

@@ -27,7 +27,7 @@ def register(main: typer.Typer) -> None:
         "$ finescale vectors write v --recipe ue5m3-absmax-b4 --input fp16",
         "v: 7 stimulus files, 7 expected files, 2,873 words",
         "",
-        "The file v/expected/ue5m3-absmax-b4/fp16-zeros.hex is read by Verilog's $readmemh.",
+        "Verilog's $readmemh reads v/expected/ue5m3-absmax-b4/fp16-zeros.hex.",
     )
     add(
         app,
@@ -36,7 +36,7 @@ def register(main: typer.Typer) -> None:
         "v: intact. 14 files, 2,873 stimulus words, 2,873 expected words ...",
         "",
         "With one bit of a file flipped (exit code 1):",
-        "finescale: v/expected/ue5m3-absmax-b4/fp16-zeros.hex:1: field codes[0] is 1, should ...",
+        "finescale: v/expected/.../fp16-zeros.hex:1: field codes[0] is 1, should ...",
     )
     main.add_typer(
         app,
