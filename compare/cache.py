@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import os
@@ -31,22 +32,36 @@ def file_digest(path: Path) -> str:
 
 @lru_cache
 def source_digest(*patterns: str) -> str:
-    """Return the SHA-256 over the project's files that match, names included, tests left out.
+    """Return the SHA-256 over the project's files that match and all that these import.
 
     Raises:
         FileNotFoundError: if a pattern matches nothing, which would make the hash meaningless.
     """
-    files: dict[str, str] = {}
+    waiting: list[Path] = []
     for pattern in patterns:
-        found = {
-            path.relative_to(ROOT).as_posix(): file_digest(path)
-            for path in ROOT.glob(pattern)
-            if not path.name.startswith("test_")
-        }
+        found = list(ROOT.glob(pattern))
         if not found:
             raise FileNotFoundError(f"no file matches {pattern}")
-        files |= found
-    return digest(files)
+        waiting += found
+    files: dict[Path, str] = {}
+    while waiting:
+        path = waiting.pop()
+        if path not in files:
+            files[path] = file_digest(path)
+            waiting += _imported(path) if path.suffix == ".py" else []
+    return digest({path.relative_to(ROOT).as_posix(): files[path] for path in files})
+
+
+def _imported(path: Path) -> list[Path]:
+    """The project's modules that a module imports, at its head or within a function."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    paths = (ROOT.joinpath(*name.split(".")).with_suffix(".py") for name in names)
+    return [path for path in paths if path.is_file()]
 
 
 class Cache:

@@ -25,11 +25,11 @@ SEED = 20260101
 BLOCKS = 50_000
 """Random blocks that verify a variant, besides every block of its directed vectors."""
 
-DATA_SOURCES = ("emulator/*.py",)
-RTL_SOURCES = (*DATA_SOURCES, "rtl/*.py")
-BENCH_SOURCES = (*DATA_SOURCES, "cocotb_tests/*.py", "cocotb_tests/*.cpp")
-SYNTHESIS_SOURCES = ("compare/synthesis.py", "compare/yosys.py", "compare/yosys_child.py")
-QUALITY_SOURCES = (*DATA_SOURCES, "compare/quality.py", "compare/tensors.py")
+# What results depend on: these files and all of the project's modules that they import.
+VERILOG_SOURCES = ("rtl/verilog.py",)
+BENCH_SOURCES = ("cocotb_tests/simulate.py", "cocotb_tests/*.cpp")
+SYNTHESIS_SOURCES = ("compare/synthesis.py", "compare/yosys_child.py")
+QUALITY_SOURCES = ("compare/quality.py", "compare/tensors.py")
 
 
 class NotCachedError(Exception):
@@ -111,7 +111,7 @@ def evaluate(job: Job, *, compute: bool = True) -> Row:
 
 def _verilog_inputs(job: Job) -> Any:
     tools = tool_versions("amaranth", "pyosys")
-    return [job.variant.name, source_digest(*RTL_SOURCES), tools]
+    return [job.variant.name, source_digest(*VERILOG_SOURCES), tools]
 
 
 def _verilog(variant: Variant) -> str:

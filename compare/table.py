@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from compare.cache import write_atomically
@@ -139,9 +140,14 @@ def rich_table(comparison: Comparison) -> Table:
     table = Table(
         title=f"Gates: {comparison.mapping}. Errors: relative MSE in units of {ERROR_UNIT:g}.",
         title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
     )
     for k, heading in enumerate(grid.headings):
-        table.add_column(heading, justify="left" if k == 0 else "right", no_wrap=k == 0)
+        left = k == 0
+        # Headings of several lines keep the columns as narrow as their numbers.
+        text = heading if left else heading.replace("/", "/\n").replace(" ", "\n")
+        table.add_column(text, justify="left" if left else "right", no_wrap=left, vertical="bottom")
     for cells in grid.rows:
         table.add_row(*cells)
     return table

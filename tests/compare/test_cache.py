@@ -65,8 +65,32 @@ def test_unwritable_folder(tmp_path: Path) -> None:
         write_atomically(tmp_path / "file" / "entry.json", "")
 
 
-def test_source_digest() -> None:
-    assert source_digest("compare/cache.py") == source_digest("compare/cache.py")
-    assert source_digest("compare/*.py") != source_digest("compare/cache.py")
+def test_source_digest_follows_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("compare.cache.ROOT", tmp_path)
+    (tmp_path / "p").mkdir()
+    texts = {
+        "a": "import os\nfrom p.b import x\n",
+        "b": "def f():\n    import p.c\nx = 1\n",
+        "c": "from p import d\n",
+        "d": "y = 1\n",
+        "e": "z = 1\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / "p" / f"{name}.py").write_text(text)
+
+    def found(pattern: str = "p/a.py") -> str:
+        source_digest.cache_clear()
+        return source_digest(pattern)
+
+    first = found()
+    assert found() == first
+    (tmp_path / "p" / "e.py").write_text("z = 2\n")  # a does not depend on it
+    assert found() == first
+    seen = {first}
+    for name in "abcd":
+        (tmp_path / "p" / f"{name}.py").write_text(texts[name] + "# changed\n")
+        seen.add(found())
+    assert len(seen) == 5
     with pytest.raises(FileNotFoundError, match="no file matches"):
-        source_digest("compare/*.none")
+        found("p/*.none")
+    source_digest.cache_clear()
