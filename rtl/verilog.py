@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]  
 from amaranth.lib import wiring
 
 from emulator.errors import ToolError
+from emulator.folder import new_file
 from emulator.version import SPEC_VERSION
 from rtl.hierarchy import Hierarchy, ports_of
 from rtl.quantizer import Quantizer
@@ -67,14 +67,12 @@ def export(variant: Variant, folder: Path) -> list[Path]:
         f"{variant.module}.v": to_verilog(variant),
         WAIVERS.name: WAIVERS.read_text(encoding="utf-8"),
     }
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, text in texts.items():
-        temporary = folder / f".{name}.{os.getpid()}"
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(folder / name)
-        written.append(folder / name)
+        path = Path(folder, name)
+        with new_file(path) as part:
+            part.write_text(text, encoding="utf-8")
+        written.append(path)
     return written
 
 
@@ -158,7 +156,7 @@ def _yosys(texts: list[str]) -> str:
         done = subprocess.run(
             [sys.executable, "-c", _CHILD, *commands], capture_output=True, text=True
         )
-        if "No module named 'pyosys'" in done.stderr:
+        if "ModuleNotFoundError" in done.stderr and "pyosys" in done.stderr:
             raise ToolError('yosys (pyosys) is not installed (pip install "finescale[rtl]")')
         if done.returncode or not target.is_file():
             lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
