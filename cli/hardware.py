@@ -86,6 +86,10 @@ def simulate(
     waves: Annotated[
         bool, typer.Option("--waves", help="Write waves of a short run too (FST or VCD).")
     ] = False,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="For Verilog and waves; build/simulate if left out."),
+    ] = None,
     vectors: Annotated[
         Path | None,
         typer.Option("--vectors", metavar="DIR", help="Golden vectors for the protocol tests."),
@@ -116,6 +120,7 @@ def simulate(
             dut=dut,
             top=top,
             waves=waves,
+            folder=folder,
             vectors=vectors,
             blocks=blocks,
             bulk_blocks=bulk_blocks,

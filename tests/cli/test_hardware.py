@@ -1,0 +1,210 @@
+"""export, simulate and compare, through the program."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cocotb_tests.report import Report, StimulusResult
+from compare.results import Comparison, Failure
+from emulator.errors import MismatchError
+from rtl.variants import default_variants, variant
+from rtl.verilog import WAIVERS, to_verilog
+
+from .conftest import Cli
+
+SMALL = variant("quantizer-e8m0-floor-b4-bf16")
+OTHER = variant("quantizer-ue5m3-absmax-b4-bf16")
+FEW = ("--blocks", "600", "--bulk-blocks", "2000")
+
+
+def test_export(cli: Cli) -> None:
+    ended = cli("export", SMALL.name, OTHER.name, SMALL.name, "-o", "out")
+    assert ended.code == 0 and ended.err == ""
+    names = {f"{SMALL.module}.v", f"{OTHER.module}.v", "waivers.vlt"}
+    assert {p.name for p in Path("out").iterdir()} == names
+    assert Path("out", f"{SMALL.module}.v").read_text() == to_verilog(SMALL)
+    assert Path("out/waivers.vlt").read_bytes() == WAIVERS.read_bytes()
+    lines = [line.split() for line in ended.out.splitlines()]
+    for name in names:
+        assert lines.count([f"out/{name}"]) == 1
+    for port, (direction, width) in SMALL.ports.items():
+        assert [port, direction, str(width)] in lines
+
+
+def test_export_as_json(cli: Cli) -> None:
+    found = cli("export", SMALL.name, "-o", "out", "--json").json
+    assert found["files"] == [f"out/{SMALL.module}.v", "out/waivers.vlt"]
+    ports = found["modules"][SMALL.module]
+    assert {p: (d["direction"], d["width"]) for p, d in ports.items()} == SMALL.ports
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (f"export {SMALL.name}x -o out", f"did you mean {SMALL.name}"),
+        ("export quantizer-ue5m3-4o6-b16-bf16 -o out", "not available yet"),
+        ("export quantizer-mxfp4-b8-bf16 -o out", "unknown recipe 'mxfp4-b8'"),
+        (f"export {SMALL.name} -o file/out", "file"),
+        (f"simulate {SMALL.name} --top x", "--top x goes with --dut FILE.v"),
+        (f"simulate {SMALL.name} --dut none.v", "none.v: no such file"),
+        (f"simulate {SMALL.name} --blocks -1", "blocks -1"),
+        ("simulate quantizer-e8m0-floor-b64-bf16", "exceeds the 32 lanes"),
+        (f"compare {SMALL.name} -o out --key w", "--key and --dtype go with --tensor"),
+        (f"compare {SMALL.name} -o out --liberty none.lib", "none.lib: No such file"),
+        (f"compare {SMALL.name} -o out --liberty file", "file: not a liberty file"),
+        (f"compare {SMALL.name} -o out --tensor none.npy", "none.npy: No such file"),
+        (f"compare {SMALL.name} -o out --tensor file", "file: the name does not end in"),
+        ("compare quantizer-e8m0-flor-b4-bf16 -o out", "did you mean floor"),
+    ],
+)
+def test_bad_input_is_one_line_and_writes_nothing(cli: Cli, arguments: str, message: str) -> None:
+    Path("file").write_text("in the way")
+    ended = cli(*arguments.split())
+    assert ended.code == 2 and message in ended.message
+    assert [p.name for p in Path().rglob("*")] == ["file"]
+
+
+def test_a_missing_compiler_is_named(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CXX", raising=False)
+    ended = cli("simulate", SMALL.name)
+    assert ended.code == 2 and "C++ compiler" in ended.message and "install" in ended.message
+
+
+def test_ports_that_are_not_those_of_the_specification(cli: Cli) -> None:
+    text = to_verilog(SMALL)
+    Path("mine.v").write_text(text.replace("o_ready", "o_taken"))
+    ended = cli("simulate", SMALL.name, "--dut", "mine.v")
+    assert ended.code == 2
+    assert "mine.v" in ended.message and "no port o_ready (input, 1 bits)" in ended.message
+    assert "spec §12.1" in ended.message
+    Path("mine.v").write_text(text)
+    ended = cli("simulate", "quantizer-e8m0-floor-b8-bf16", "--dut", "mine.v")
+    assert ended.code == 2 and "port i_payload is input, 64 bits, not input, 128" in ended.message
+
+
+def test_what_simulate_asks_for_and_prints(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, Any] = {}
+
+    def simulate(chosen: object, **options: Any) -> Report:
+        seen.update(options, variant=chosen)
+        done = [StimulusResult("zeros", "cocotb", 11), StimulusResult("random", "driver", 20_000)]
+        return Report(
+            SMALL.name, "mine.v", "top", 5, 1.0, 22, 40_000, done, "w.fst", {"cocotb": "2"}
+        )
+
+    monkeypatch.setattr("cocotb_tests.simulate.simulate", simulate)
+    options = ("--dut", "mine.v", "--top", "top", "--waves", "-o", "out", "--seed", 3)
+    ended = cli("simulate", SMALL.name, *options)
+    assert ended.code == 0
+    seen.pop("progress")
+    assert seen == {
+        **{"variant": SMALL, "dut": Path("mine.v"), "top": "top", "waves": True},
+        **{"folder": Path("out"), "vectors": None, "blocks": 20_000, "bulk_blocks": 1_000_000},
+        "seed": 3,
+    }
+    lines = ended.out.splitlines()
+    assert ["random", "driver", "20,000"] in [line.split() for line in lines]
+    assert "waves: w.fst" in lines
+    assert lines[-1] == f"mine.v as {SMALL.name}: all words identical, latency 5, interval 1"
+    found = cli("simulate", SMALL.name, "--json").json
+    assert found["latency"] == 5 and found["results"][0]["stimulus"] == "zeros"
+
+
+@pytest.mark.slow
+def test_simulate(cli: Cli) -> None:
+    ended = cli("simulate", SMALL.name, *FEW, "-o", "out")
+    assert ended.code == 0, ended.err
+    assert ended.out.splitlines()[-1] == (
+        f"{SMALL.name}: all words identical, latency {SMALL.latency}, interval 1"
+    )
+    # The generated file, taken for a design of the user's that should do something else.
+    ended = cli("simulate", OTHER.name, "--dut", f"out/{SMALL.module}.v", *FEW)
+    assert ended.code == 1 and ended.out == ""
+    lines = ended.err.splitlines()
+    assert lines[0].startswith(f"finescale: {OTHER.name}") and "words differ" in lines[0]
+    assert any("=> dut" in line and "spec §" in line for line in lines[1:])
+
+
+def comparison(*failures: Failure) -> Comparison:
+    return Comparison((), failures, "finescale compare", "gates", None, ("area",), {}, 4, 1)
+
+
+def test_what_compare_asks_for(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[dict[str, Any]] = []
+
+    def compare(variants: object, **options: Any) -> Comparison:
+        options.pop("progress")
+        seen.append(options | {"variants": variants})
+        return comparison(Failure(SMALL, "words differ"), Failure(OTHER, "yosys failed"))
+
+    monkeypatch.setattr("compare.run.compare", compare)
+    Path("page.md").write_text("old")
+    ended = cli("compare", "-o", "out", "--report", "page.md", "--readme", "page.md")
+    assert ended.code == 1
+    assert ended.err.splitlines() == [
+        "finescale: 2 of 2 variants have no row",
+        f"  {SMALL.name}: words differ",
+        f"  {OTHER.name}: yosys failed",
+    ]
+    assert Path("page.md").read_text() == "old"  # a page with failures replaces none
+    ended = cli("compare", SMALL.name, "--tensor", "w.npy", "--key", "k", "--json")
+    assert ended.code == 1 and len(json.loads(ended.out)["failures"]) == 2
+    plain = {"liberty": None, "dtype": None}
+    assert seen == [
+        plain | {"variants": None, "tensors": None, "key": None, "folder": Path("out")},
+        plain
+        | {
+            **{"variants": [SMALL], "tensors": Path("w.npy"), "key": "k"},
+            "folder": Path("build/compare"),
+        },
+    ]
+
+
+def test_nothing_compared_is_a_failure(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("compare.run.compare", lambda *_, **__: comparison())
+    assert cli("compare", "-o", "out").code == 1
+
+
+def test_ctrl_c_in_compare_says_that_nothing_is_lost(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("compare.run.compare", interrupt)
+    ended = cli("compare", "-o", "out")
+    assert ended.code == 130 and "what is done is kept" in ended.err
+
+
+def test_a_mismatch_is_told_in_full(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def differ(*_: object, **__: object) -> None:
+        raise MismatchError("1 of 9 words differ\n  block 3 lane 1: [x] => dut 2, spec 3")
+
+    monkeypatch.setattr("cocotb_tests.simulate.simulate", differ)
+    ended = cli("simulate", SMALL.name)
+    assert ended.code == 1
+    assert ended.err.splitlines()[1] == "  block 3 lane 1: [x] => dut 2, spec 3"
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("compare")
+def test_compare(cli: Cli) -> None:
+    ended = cli("compare", SMALL.name, "-o", "out", "--report", "page.md")
+    assert ended.code == 0, ended.err
+    assert SMALL.name in ended.out and "comparison.json" in ended.out
+    assert {p.name for p in Path("out").iterdir()} == {"comparison.json", "comparison.md"}
+    found = json.loads(Path("out/comparison.json").read_text())
+    assert [row["variant"] for row in found["rows"]] == [SMALL.name]
+    assert Path("page.md").read_text() == Path("out/comparison.md").read_text()
+    again = cli("compare", SMALL.name, "-o", "out", "--json")
+    assert again.code == 0 and again.json == found
+
+
+def test_the_default_set_is_that_of_variants(cli: Cli) -> None:
+    rows = cli("variants", "--json").json
+    assert [row["name"] for row in rows] == [v.name for v in default_variants()]
