@@ -110,10 +110,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
 def _judge(error: Exception) -> int:
     if isinstance(error, typer.Abort):
         return _fail("interrupted", INTERRUPTED)
-    if isinstance(error, BrokenPipeError):
-        # Whoever read the output has left; flushing it at exit would fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return MISMATCH
     if isinstance(error, MismatchError):
         return _fail(str(error), MISMATCH)  # may explain itself in several lines
     if hasattr(error, "format_message"):  # wrong use of the command line

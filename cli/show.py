@@ -92,16 +92,17 @@ def progress(what: str, *, off: bool = False) -> Iterator[Progress]:
     from rich.progress import Progress as Bar
 
     columns = (
-        TextColumn("{task.description}", markup=False),
+        TextColumn(what, markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False),
     )
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
+        task = bar.add_task("", total=None)
 
         def update(text: str, done: int, total: int) -> None:
-            bar.update(task, description=f"{what} {text}", completed=done, total=total)
+            bar.update(task, description=text, completed=done, total=total)
 
         yield update
 

@@ -198,3 +198,29 @@ def test_a_reader_that_leaves_causes_no_traceback() -> None:
         process.stdout.close()
         assert process.stderr.read() == ""
         assert process.wait(60) == 1
+
+
+@pytest.mark.parametrize(("more", "shown"), [([], True), (["--json"], False)])
+def test_a_bar_is_shown_on_terminals_only(tmp_path: Path, more: list[str], shown: bool) -> None:
+    """On stderr, if that is a terminal and no JSON is wanted; stdout never has a part of it."""
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    arguments = ["vectors", "write", str(tmp_path / "v"), "--recipe", "mxfp4", *more]
+    code = f"import sys; from cli.main import run; sys.exit(run({arguments!r}))"
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=theirs, text=True
+    ) as process:
+        os.close(theirs)
+        written = b""
+        while True:
+            try:
+                written += os.read(ours, 1 << 16)
+            except OSError:  # how a pseudo-terminal says that nobody is left
+                break
+        out, _ = process.communicate()
+    os.close(ours)
+    assert process.returncode == 0
+    assert (b"/7" in written) == shown
+    assert "\x1b" not in out
+    assert out.startswith("{" if more else f"{tmp_path}/v: 7 stimulus files")
