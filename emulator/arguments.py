@@ -39,7 +39,7 @@ def widen(bits: Array, fmt: Format, out: Array) -> None:
     elif fmt is BF16:
         np.left_shift(bits, np.uint32(16), out=out, dtype=np.uint32)
     else:
-        out[...] = _float16_patterns()[bits]
+        np.take(_float16_patterns(), bits, out=out, mode="clip")  # never clips; but does not buffer
 
 
 def bit_view(x: Array) -> Array:

@@ -23,7 +23,7 @@ from emulator.pieces import flat, piece_limit, pieces, run, thread_count
 
 
 def encode(
-    x: Array,
+    x: Array | np.generic,
     fmt: Format | str,
     *,
     overflow: str = "saturate",
@@ -108,7 +108,7 @@ def encode(
     return out
 
 
-def decode(codes: Array, fmt: Format | str) -> npt.NDArray[np.float32]:
+def decode(codes: Array | np.integer[Any], fmt: Format | str) -> npt.NDArray[np.float32]:
     """Decode each code of an array (spec §2.1); exact.
 
     Args:

@@ -87,7 +87,6 @@ def _rounding(fmt: Format, factor: Fraction, below: Fraction | None = None) -> l
     return result
 
 
-@lru_cache(maxsize=64)
 @lru_cache(maxsize=512)
 def encode_walk(fmt: Format) -> Walk:
     """Return the saturating encoder of magnitudes, infinity and NaN included (spec §3)."""
@@ -95,7 +94,6 @@ def encode_walk(fmt: Format) -> Walk:
     return _walk([*steps, (INFINITY, fmt.max_code), (INFINITY + 1, fmt.nan_code or 0)])
 
 
-@lru_cache(maxsize=64)
 @lru_cache(maxsize=512)
 def scale_walk(recipe: Recipe) -> Walk:
     """Return the scale code over the amax of a block (spec §8), infinity and NaN included."""

@@ -160,7 +160,8 @@ def quantize(
         if length != padded[-1]:  # spec §5.2
             flat_x = flat_codes = None
         if flat_x is None:
-            scratch = np.zeros(padded, np.uint32)
+            scratch = np.empty(padded, np.uint32)
+            scratch[..., length:] = 0
             widen(x, fmt, scratch[..., :length])
             flat_x = scratch.reshape(-1)
         in_codes = np.empty(flat_x.size, np.uint8) if flat_codes is None else flat_codes
