@@ -2,7 +2,7 @@
 //
 // Included by a generated file that defines IN_BYTES and OUT_BYTES (bytes of i_payload and
 // o_payload) and, where the program is to serve cocotb as well, COCOTB_MAIN (cocotb's own main
-// file). It judges nothing but the handshake (spec 12.2); the words are compared in Python.
+// file). It judges nothing but the handshake (spec §12.2); the words are compared in Python.
 //
 //   program --bulk STIMULUS OUTPUT WORDS VALID READY HOLD SEED RESET_CYCLE IDLE_LIMIT [+plusargs]
 //   program --bare STIMULUS WORDS
@@ -187,7 +187,7 @@ class Driver {
         if (latency > counts.max_latency) counts.max_latency = latency;
     }
 
-    // Drops what is in flight (spec 12.4) and goes on with the first input not yet accepted.
+    // Drops what is in flight (spec §12.4) and goes on with the first input not yet accepted.
     void reset_in_mid_stream() {
         reset_cycle_ = 0;
         counts.dropped_from = shown_;

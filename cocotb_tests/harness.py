@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cocotb_tools.check_results import get_results
-from cocotb_tools.runner import get_runner
 
 from cocotb_tests.model import Model
 from cocotb_tests.scoreboard import Verdict, judge
@@ -111,7 +109,10 @@ def _simulate(
     seed: int,
 ) -> None:
     """Run the simulator; any outcome but ``len(tests)`` passed tests is an error."""
-    libpython()
+    libpython()  # says what to install before an import fails
+    from cocotb_tools.check_results import get_results
+    from cocotb_tools.runner import get_runner
+
     runner = get_runner("verilator")
     logging.getLogger(type(runner).__qualname__).setLevel(logging.WARNING)
     if waves is not None:
