@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cli import comparison, hardware, lists, tensors, vectors
+from cli import comparison, formats, hardware, lists, tensors, vectors
 from cli.show import explain, say
 from emulator.errors import FinescaleError, MismatchError
 from emulator.version import SPEC_VERSION
@@ -65,6 +65,7 @@ app.callback(
         "Exit code: 0 done, 1 something differs, 2 bad input or a missing tool.",
     )
 )(finescale)
+formats.register(app)
 lists.register(app)
 tensors.register(app)
 vectors.register(app)

@@ -102,6 +102,8 @@ def write(
     else:
         if not recipes:
             raise ValueError("name what to write: --recipe RECIPE (see `finescale recipes`)")
+        if blocks is not None and stimuli and "random" not in stimuli:
+            raise ValueError("--blocks goes with --stimulus random; the others have a fixed size")
         chosen = list(dict.fromkeys(recipe(r).require_available() for r in recipes))
         formats = [_input(name) for name in dict.fromkeys(inputs or ["bf16"])]
         names = _chooser(stimuli) if stimuli else None

@@ -213,11 +213,13 @@ def test_a_bar_is_shown_on_terminals_only(tmp_path: Path, more: list[str], shown
     ) as process:
         os.close(theirs)
         written = b""
-        while True:
+        part = b"-"
+        while part:
             try:
-                written += os.read(ours, 1 << 16)
-            except OSError:  # how a pseudo-terminal says that nobody is left
-                break
+                part = os.read(ours, 1 << 16)
+            except OSError:  # how Linux says that nobody is left on a pseudo-terminal
+                part = b""
+            written += part
         out, _ = process.communicate()
     os.close(ours)
     assert process.returncode == 0

@@ -76,6 +76,7 @@ def test_the_committed_set(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
         ("--recipe mxfp4 --stimulus sweep --input fp32", "unknown stimulus 'sweep'"),
         ("--recipe mxfp4 --stimulus random --blocks -1", "-1"),
         ("--recipe mxfp4 --stimulus random --seed -1", "seed -1 is below 0"),
+        ("--recipe mxfp4 --stimulus zeros --blocks 9", "--blocks goes with --stimulus random"),
         ("--recipe mxfp4 --source guess", "source 'guess'"),
         ("--committed --recipe mxfp4", "--committed fixes"),
     ],
