@@ -37,10 +37,17 @@ def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any
 
 
 def _load_magnitudes(builder: Any, pointer: Any, lanes: int) -> tuple[Any, Any]:
-    """Load ``lanes`` patterns; return them and their magnitudes."""
+    """Load ``lanes`` patterns; return them and their magnitudes, as 32-bit integers.
+
+    Patterns of 16 bits are bfloat16's: the upper halves of float32's.
+    """
     vector = ir.VectorType(_I32, lanes)
-    bits = builder.load(builder.bitcast(pointer, vector.as_pointer()))
-    bits.align = 4
+    width = pointer.type.pointee.width
+    source = ir.VectorType(pointer.type.pointee, lanes)
+    bits = builder.load(builder.bitcast(pointer, source.as_pointer()))
+    bits.align = width // 8
+    if width == 16:
+        bits = builder.shl(builder.zext(bits, vector), ir.Constant(vector, [16] * lanes))
     return bits, builder.and_(bits, ir.Constant(vector, [MAGNITUDE] * lanes))
 
 
@@ -130,10 +137,11 @@ def _compile(signature: Any, function: Callable[..., Any]) -> Callable[..., Any]
 
 
 @lru_cache(maxsize=16)
-def quantize_kernel(block_size: int) -> Callable[..., None]:
+def quantize_kernel(block_size: int, halves: bool = False) -> Callable[..., None]:
     """Return ``f(x, codes, scales, shift, low, high, last, rows)`` for a block size.
 
-    x: int32 patterns, whole blocks one after the other; codes: uint8, as many; scales: uint8,
+    x: int32 patterns, or with ``halves`` int16 for their upper halves, whole blocks one after
+    the other; codes: uint8, as many; scales: uint8,
     one per block. shift, low, high, last: the scale code's `StepTable`; rows: int32, the
     flattened element rows. Codes and scales are written.
     """
@@ -151,8 +159,9 @@ def quantize_kernel(block_size: int) -> Callable[..., None]:
                 _element_codes(x, codes, lane, rows, row, lanes)
 
     u8, i32 = types.uint8, types.int32
+    x_type = _const(types.int16 if halves else i32)
     signature = types.void(
-        _const(i32), u8[::1], u8[::1], types.int64, _const(u8), _const(u8), _const(i32), _const(i32)
+        x_type, u8[::1], u8[::1], types.int64, _const(u8), _const(u8), _const(i32), _const(i32)
     )
     return _compile(signature, quantize)
 

@@ -27,7 +27,7 @@ from emulator.arguments import (
 )
 from emulator.encoding import decode as decode
 from emulator.encoding import encode as encode
-from emulator.formats import FP32
+from emulator.formats import BF16, FP16
 from emulator.pieces import flat, piece_limit, pieces, run, thread_count
 from emulator.recipes import Recipe
 
@@ -151,28 +151,34 @@ def quantize(
     from emulator.kernels import quantize_kernel
 
     block = chosen.block_size
-    kernel = quantize_kernel(block)
+    halves = fmt is BF16
+    kernel = quantize_kernel(block, halves)
+    signed, word = (np.int16, np.uint16) if halves else (np.int32, np.uint32)
 
     def work(x: Array, codes: Array, scales: Array) -> None:
         length, padded = x.shape[-1], (*x.shape[:-1], scales.shape[-1] * block)
-        flat_x = flat(x) if fmt is FP32 else None
+        flat_x = None if fmt is FP16 else flat(x)
         flat_codes, flat_scales = flat(codes), flat(scales)
         if length != padded[-1]:  # spec §5.2
             flat_x = flat_codes = None
         if flat_x is None:
-            scratch = np.empty(padded, np.uint32)
+            scratch = np.empty(padded, word)
             scratch[..., length:] = 0
-            widen(x, fmt, scratch[..., :length])
+            if fmt is FP16:
+                widen(x, fmt, scratch[..., :length])
+            else:
+                scratch[..., :length] = x
             flat_x = scratch.reshape(-1)
         in_codes = np.empty(flat_x.size, np.uint8) if flat_codes is None else flat_codes
         in_scales = np.empty(scales.size, np.uint8) if flat_scales is None else flat_scales
-        kernel(flat_x.view(np.int32), in_codes, in_scales, *steps)
+        kernel(flat_x.view(signed), in_codes, in_scales, *steps)
         if flat_codes is None:
             codes[...] = in_codes.reshape(padded)[..., :length]
         if flat_scales is None:
             scales[...] = in_scales.reshape(scales.shape)
 
-    _over_blocks(work, (bit_view(x), out.codes), out.scales, axis, block, fmt is FP32, threads)
+    in_place = fmt is not FP16
+    _over_blocks(work, (bit_view(x), out.codes), out.scales, axis, block, in_place, threads)
     return out
 
 
