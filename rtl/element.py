@@ -55,8 +55,18 @@ class Element(wiring.Component):
             a, b = aligned(fraction, multiple)
             m.d.comb += result.eq(a > b if fraction is fine else a >= b)
         # k/4 of the scale lies in the lane's binade, or one higher if it carries; k/8 one lower.
-        low3, low5, low7 = reach3 | ~t.carry3, beyond5 | ~t.carry5, reach7 | ~t.carry7
-        high3, high5, high7 = reach3 & ~t.carry3, beyond5 & ~t.carry5, reach7 & ~t.carry7
+        low3 = Signal()
+        low5 = Signal()
+        low7 = Signal()
+        high3 = Signal()
+        high5 = Signal()
+        high7 = Signal()
+        for low, high, reached, carry in (
+            (low3, high3, reach3, t.carry3),
+            (low5, high5, beyond5, t.carry5),
+            (low7, high7, reach7, t.carry7),
+        ):
+            m.d.comb += [low.eq(reached | ~carry), high.eq(reached & ~carry)]
 
         # Lane / scale lies in the binade from 2**(steps - 3) on.
         width = self.shapes.exponent_bits

@@ -23,8 +23,10 @@ class Hierarchy:
         self.prefix = prefix
         self.units: dict[str, wiring.Component] = {}
 
-    def instance(self, kind: str, unit: wiring.Component, clocked: bool) -> Instance:
+    def instance(self, name: str, kind: str, unit: wiring.Component, clocked: bool) -> Instance:
         """An instance of the module of a unit; units of one kind have to be equal."""
+        for port, (value, _) in ports_of(unit).items():
+            value.name = f"{name}_{port}"
         module = f"{self.prefix}_{kind}"
         # Else Amaranth warns of a unit that is no submodule; it has no public way to say so.
         unit._MustUse__used = True  # pyright: ignore[reportAttributeAccessIssue]
@@ -59,7 +61,7 @@ def place(
         clocked: whether the unit has registers.
     """
     if isinstance(platform, Hierarchy):
-        m.submodules[name] = platform.instance(kind or name, unit, clocked)
+        m.submodules[name] = platform.instance(name, kind or name, unit, clocked)
     else:
         # The stubs do not know that components have `elaborate`.
         m.submodules[name] = unit  # pyright: ignore[reportArgumentType]

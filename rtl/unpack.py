@@ -52,7 +52,7 @@ class Unpack(wiring.Component):
         if s.normalised:
             self._normalise(m, field, fraction, exponent, aligned)
         else:
-            m.d.comb += [exponent.eq(self._window(field)), aligned.eq(fraction)]
+            m.d.comb += [exponent.eq(self._window(m, field)), aligned.eq(fraction)]
 
         spare = f - s.fraction_bits
         m.d.comb += [
@@ -66,7 +66,7 @@ class Unpack(wiring.Component):
         ]
         return m
 
-    def _window(self, field: Value) -> Value:
+    def _window(self, m: Module, field: Value) -> Value:
         """The exponent field cut to the lane's window (its ends are harmless, see `Shapes`)."""
         s = self.shapes
         width, base = s.exponent_bits, s.base
@@ -74,11 +74,17 @@ class Unpack(wiring.Component):
             return field
         low = width - 1
         first = base >> low  # the window covers two values of the upper bits, this and the next
-        below = field[low:] < first
-        above = field[low:] > first + 1
-        upper = Cat(field[1:low], field[low] ^ (first & 1)) | above.replicate(low)
-        # The largest finite lane exponent stays below infinity's, whose field is all ones.
-        lowest = Mux(upper.all(), field.all(), field[0])
+        below = Signal()
+        above = Signal()
+        upper = Signal(low)
+        lowest = Signal()
+        m.d.comb += [
+            below.eq(field[low:] < first),
+            above.eq(field[low:] > first + 1),
+            upper.eq(Cat(field[1:low], field[low] ^ (first & 1)) | above.replicate(low)),
+            # The largest finite lane exponent stays below infinity's, whose field is all ones.
+            lowest.eq(Mux(upper.all(), field.all(), field[0])),
+        ]
         return Mux(below, 0, Cat(lowest, upper))
 
     def _normalise(

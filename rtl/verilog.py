@@ -148,6 +148,7 @@ def _yosys(texts: list[str]) -> str:
             *(f"read_rtlil {source}" for source in sources),
             "proc -norom",
             "attrmap -remove init",
+            "opt_merge",
             "opt_clean -purge",
             "opt_dff",
             "opt_clean -purge",
