@@ -18,7 +18,6 @@ from .conftest import Cli
 
 SMALL = variant("quantizer-e8m0-floor-b4-bf16")
 OTHER = variant("quantizer-ue5m3-absmax-b4-bf16")
-FEW = ("--blocks", "600", "--bulk-blocks", "2000")
 
 
 def test_export(cli: Cli) -> None:
@@ -117,13 +116,17 @@ def test_what_simulate_asks_for_and_prints(cli: Cli, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.slow
 def test_simulate(cli: Cli) -> None:
-    ended = cli("simulate", SMALL.name, *FEW, "-o", "out")
+    recipes = ("--recipe", SMALL.recipe, "--recipe", OTHER.recipe)
+    stimuli = ("--stimulus", "scales", "--stimulus", "random", "--blocks", 600)
+    assert cli("vectors", "write", "v", *recipes, *stimuli).code == 0
+    few = ("--vectors", "v", "--bulk-blocks", 2000)
+    ended = cli("simulate", SMALL.name, *few, "-o", "out")
     assert ended.code == 0, ended.err
     assert ended.out.splitlines()[-1] == (
         f"{SMALL.name}: all words identical, latency {SMALL.latency}, interval 1"
     )
     # The generated file, taken for a design of the user's that should do something else.
-    ended = cli("simulate", OTHER.name, "--dut", f"out/{SMALL.module}.v", *FEW)
+    ended = cli("simulate", OTHER.name, "--dut", f"out/{SMALL.module}.v", *few)
     assert ended.code == 1 and ended.out == ""
     lines = ended.err.splitlines()
     assert lines[0].startswith(f"finescale: {OTHER.name}") and "words differ" in lines[0]
