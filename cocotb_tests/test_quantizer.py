@@ -33,10 +33,13 @@ def test_default_variant(name):
     assert (report.latency, report.interval) == (v.latency, 1.0)
 
 
+CUT_SETS = ("aso", "i", "t", "o", "iasto")
+"""Every place of a register is used and left out; the other single ones are run further below."""
+
 COMBINATIONS = pairwise(
     {
         "selection": SELECTIONS,
-        "cuts": ("aso", "i", "a", "s", "t", "o", "iasto"),
+        "cuts": CUT_SETS,
         "block": ("2", "4", "8", "16", "32"),
         "input": INPUTS,
     }
@@ -64,9 +67,9 @@ def test_every_pair_of_parameters(choice):
     "name",
     [
         "quantizer-ue5m3-absmax-pz-b2-fp32-cuti",
-        "quantizer-e8m0-even-b8-fp16-cuto",
+        "quantizer-e8m0-even-b8-fp16-cuta",
         "quantizer-e8m0-ceil-b4-fp32-cutiasto",
-        "quantizer-ue4m3-absmax-b8-fp16-cutt",
+        "quantizer-ue4m3-absmax-b8-fp16-cuts",
     ],
 )
 def test_protocol_of_other_cuts(name):
@@ -80,7 +83,7 @@ def test_the_combinations_are_pairwise():
     seen = {(a, b) for c in COMBINATIONS for a in c.items() for b in c.items() if a < b}
     values = {
         "selection": len(SELECTIONS),
-        "cuts": 7,
+        "cuts": len(CUT_SETS),
         "block": 5,
         "input": len(INPUTS),
     }
