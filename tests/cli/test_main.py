@@ -105,7 +105,8 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
 
 def test_nothing_given_shows_the_help(cli: Cli) -> None:
     ended = cli()
-    assert ended.code == 2 and ended.err == "" and "Usage: finescale" in ended.out
+    # Releases of Typer differ in whether this counts as wrong use.
+    assert ended.code in (0, 2) and ended.err == "" and "Usage: finescale" in ended.out
 
 
 def test_version(cli: Cli) -> None:
@@ -123,7 +124,7 @@ def test_the_front_door_is_the_program_too() -> None:
     ("arguments", "message"),
     [
         ("quantise", r"No such command 'quantise'"),
-        ("formats --nope", r"No such option: --nope \(see finescale formats --help\)"),
+        ("formats --nope", r"No such option:? .?--nope.? \(see finescale formats --help\)"),
         ("quantize", r"Missing argument 'IN' \(see finescale quantize --help\)"),
         ("quantize w.npy --axis one", r"Invalid value for '--axis'"),
         ("quantize w.npy -o q.npz", r"Missing option '--recipe' \(see finescale quantize --help\)"),
