@@ -13,6 +13,7 @@ from tests.exhaustive import HARDWARE, Job
 
 ENCODED = ("e2m1", "ue4m3", "ue5m3", "e8m0")
 INPUTS = ("bf16", "fp16", "fp32")
+GFLOAT_STEP = 31
 FULL_AMAX = ("ue4m3-absmax", "ue5m3-absmax", "e8m0-even")
 BLOCKS_PER_UNIT = 2000
 PATTERNS_PER_UNIT = 1 << 28
@@ -36,10 +37,10 @@ def scale_unit(name: str, unit: int) -> int:
 
 
 def gfloat_unit(unit: int) -> int:
-    """A part of 2^26 float32 patterns through `encode` and gfloat."""
-    from tests.emulator.test_outside import gfloat_space
+    """More than 2^26 evenly spread float32 magnitudes through `encode` and gfloat."""
+    from tests.emulator.test_outside import against_gfloat
 
-    return gfloat_space(unit << 20, (unit + 1) << 20, 64)
+    return against_gfloat(GFLOAT_STEP)
 
 
 def blocks_unit(selection: str, x_name: str, unit: int) -> int:
@@ -125,7 +126,13 @@ def jobs() -> list[Job]:
     ]
     found.append(
         Job(
-            "encode ue5m3", "kernels with gfloat", "spec §3", f"{here}:gfloat_unit", (), 64, 1 << 26
+            "encode ue5m3, spread float32 magnitudes",
+            "kernels with gfloat",
+            "spec §3",
+            f"{here}:gfloat_unit",
+            (),
+            1,
+            -(-(1 << 31) // GFLOAT_STEP),
         )
     )
     for selection in SELECTIONS:
