@@ -3,7 +3,7 @@
 One gate equivalent (GE) is a two-input NAND. With a cell library, GE are cell area over the area
 of the library's smallest NAND2. Without one, they are CMOS transistors over four, by yosys' own
 count per gate: NOT 2, NAND2 and NOR2 4, AOI and OAI 6 or 8, D flip-flop 16. (An OSU 0.18 um
-flip-flop measures 4 GE too; those of other libraries 25 to 70 % more.)
+flip-flop measures 4 GE too; those of other libraries are larger.)
 
 Reset and hold of a register are gates in front of a plain D flip-flop and count as logic, unless
 the library has a flip-flop that does them.
@@ -149,26 +149,42 @@ def synthesize(
         folder = Path(temporary)
         (folder / "design.v").write_text(text)
         libraries = _unpack(liberty, folder)
-        run_yosys(_elaborate(top), folder, "elaborate")
-        _refuse_latches(folder / "elaborated.json", top)
+        try:
+            run_yosys(_elaborate(top, liberty, libraries), folder, "elaborate")
+        finally:  # yosys' own reason for a latch speaks of its inner cells
+            _refuse_latches(folder / "elaborated.json", top)
         mappings = tuple(_map(name, liberty, libraries, folder) for name in names)
     return Synthesis(top, GENERIC if liberty is None else liberty.name, mappings)
 
 
-def _elaborate(top: str) -> list[str]:
-    """Verilog to yosys' gates and plain D flip-flops; start-up values are not hardware."""
+def _elaborate(top: str, liberty: Library | None, libraries: list[str]) -> list[str]:
+    """Verilog to yosys' gates and mapped flip-flops; start-up values are not hardware."""
+    if liberty is None:
+        registers = "dfflegalize -cell $_DFF_P_ x"
+    else:
+        registers = f"dfflibmap {_cells(liberty, libraries)}"
     return [
         "read_verilog -sv design.v",
         f"synth -flatten -noabc -top {top}",
         "attrmap -remove init",
         "opt_clean -purge",
         "tee -q -o elaborated.json stat -json",
+        registers,
+        "opt -nodffe -nosdff",  # or it would take reset and hold back into the flip-flops
         "write_rtlil design.il",
     ]
 
 
+def _cells(liberty: Library, libraries: list[str]) -> str:
+    """The options that name the library's files and the cells to leave alone."""
+    options = [f"-liberty {path}" for path in libraries]
+    return " ".join(options + [f"-dont_use {cell}" for cell in liberty.dont_use])
+
+
 def _refuse_latches(stat: Path, top: str) -> None:
-    cells = json.loads(stat.read_text())["design"]["num_cells_by_type"]
+    if not stat.exists():
+        return
+    cells = json.loads(stat.read_text())["design"].get("num_cells_by_type", {})
     if latches := sorted(c for c in cells if "LATCH" in c or c.startswith("$_SR_")):
         raise ToolError(f"module {top} holds latches ({', '.join(latches)}), not only flip-flops")
 
@@ -191,23 +207,19 @@ def _map(name: str, liberty: Library | None, libraries: list[str], folder: Path)
     report = f"tee -q -o {name}"
     if liberty is None:
         commands = [
-            "dfflegalize -cell $_DFF_P_ x",
-            "opt -nodffe -nosdff",
             f"{report}.abc abc -g cmos4 -script +{SCRIPTS[name]}",
             "opt_clean -purge",
             f"{report}.json stat -tech cmos -json",
             f"{report}.ltp ltp -noff",
         ]
     else:
-        cells = " ".join(f"-liberty {path}" for path in libraries)
-        skip = " ".join(f"-dont_use {cell}" for cell in liberty.dont_use)
         script = f"{SCRIPTS[name]};{SIZING};print_stats;stime,-p"
+        cells = _cells(liberty, libraries)
+        files = " ".join(f"-liberty {path}" for path in libraries)
         commands = [
-            f"dfflibmap {cells} {skip}",
-            "opt -nodffe -nosdff",
-            f"{report}.abc abc {cells} {skip} -constr limits.constr -script +{script}",
+            f"{report}.abc abc {cells} -constr limits.constr -script +{script}",
             "opt_clean -purge",
-            f"{report}.json stat {cells} -json",
+            f"{report}.json stat {files} -json",
         ]
     run_yosys(["read_rtlil design.il", *commands], folder, name)
     stat = json.loads((folder / f"{name}.json").read_text())["design"]
