@@ -34,7 +34,8 @@ def test_commands_exist() -> None:
     from cli.main import app
 
     known = get_command(app).commands  # pyright: ignore[reportAttributeAccessIssue]
-    used = re.findall(r"^finescale ([a-z]+)(?: ([a-z]+) )?", README, flags=re.M)
+    shell = "".join(re.findall(r"^```sh\n(.*?)^```$", README, flags=re.M | re.S))
+    used = re.findall(r"^finescale ([a-z]+)(?: ([a-z]+) )?", shell, flags=re.M)
     assert len(used) >= 5
     for command, sub in used:
         assert command in known
