@@ -1,0 +1,65 @@
+"""Names of variants, what follows from them, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from emulator.errors import NotAvailableError, UnknownNameError
+from emulator.formats import FORMATS
+from emulator.recipes import BLOCK_SIZES, SELECTIONS, recipe
+from rtl.variants import CUTS, INPUTS, Variant, default_variants, variant
+
+
+@pytest.mark.parametrize("selection", SELECTIONS)
+@pytest.mark.parametrize("cuts", ["aso", "i", "iasto", "to"])
+def test_names_round_trip(selection: str, cuts: str) -> None:
+    for block in (2, 32):
+        for x in INPUTS:
+            v = Variant(recipe(f"{selection}-b{block}"), FORMATS[x], cuts)
+            assert variant(v.name) == v
+            assert v.module.isidentifier() and "__" not in v.module
+            assert v.latency == len(cuts)  # spec §12.5
+
+
+def test_ports_hold_the_words() -> None:
+    """spec §12.1."""
+    v = variant("quantizer-ue4m3-absmax-b8-fp32")
+    assert v.ports["i_payload"] == ("input", 8 * 32)
+    assert v.ports["o_payload"] == ("output", 4 * 8 + 8)
+    assert list(v.ports) == [
+        "clk", "rst", "i_payload", "i_valid", "i_ready", "o_payload", "o_valid", "o_ready",
+    ]  # fmt: skip
+
+
+def test_default_set() -> None:
+    names = [v.name for v in default_variants()]
+    assert len(names) == len(set(names)) == 5 * len(BLOCK_SIZES)
+    assert all(name.endswith("-bf16") for name in names)
+    assert variant("quantizer-ue5m3-absmax-b16-bf16-cutaso").name in names
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [
+        ("quantizer-ue5m3-absmax-b16-bf17", UnknownNameError, r"did you mean quantizer-ue5m3"),
+        ("dot-ue5m3-absmax-b16-bf16", UnknownNameError, r"unknown variant 'dot-"),
+        ("quantizer-ue5m3-absmax-b64-bf16", NotAvailableError, r"64 exceeds the 32 lanes"),
+        ("quantizer-ue5m3-absmax-b12-bf16", ValueError, r"spec §5.3"),
+        ("quantizer-ue5m3-absmax-b16-bf16-cut", ValueError, r"cuts '' are not"),
+        ("quantizer-ue5m3-absmax-b16-bf16-cutoa", ValueError, r"cuts 'oa' are not"),
+        ("quantizer-ue5m3-search-b16-bf16", NotAvailableError, r"not available yet"),
+    ],
+)
+def test_refused_names(name: str, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message) as caught:
+        variant(name)
+    assert "\n" not in str(caught.value)
+
+
+def test_refused_input() -> None:
+    with pytest.raises(ValueError, match="input format e4m3 is not one of bf16, fp16, fp32"):
+        Variant(recipe("ue5m3-absmax-b4"), FORMATS["e4m3"])
+
+
+def test_cuts_are_in_the_order_of_the_pipeline() -> None:
+    assert "".join(CUTS) == "iasto"
