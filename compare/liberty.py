@@ -139,13 +139,16 @@ class Library:
 def read_library(paths: Sequence[str | Path]) -> Library:
     """Read liberty files (plain, gzip or xz) that together make one library.
 
+    The only path ``auto`` stands for the library that `discover` finds.
+
     Raises:
+        ToolError: if ``auto`` finds none.
         FileFormatError: if a file cannot be read or is not liberty, or if the library lacks a
             NAND2, a flip-flop, or a buffer and inverter.
     """
     if not paths:
         raise ValueError("no liberty file given")
-    files = tuple(Path(path) for path in paths)
+    files = tuple(discover() if list(map(str, paths)) == ["auto"] else map(Path, paths))
     digest = hashlib.sha256()
     cells: dict[str, Cell] = {}
     names: list[str] = []

@@ -120,6 +120,15 @@ def test_discovery_order(tmp_path: Path) -> None:
     assert discover(home) == [tmp_path / "home" / ".ciel" / sky]
 
 
+def test_auto_takes_what_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "ihp-sg13g2/libs.ref/sg13g2_stdcell/lib/sg13g2_stdcell_typ_1p20V_25C.lib"
+    place.parent.mkdir(parents=True)
+    place.write_text(TINY_LIBERTY)
+    monkeypatch.setenv("PDK_ROOT", str(tmp_path))
+    monkeypatch.setenv("PDK", "ihp-sg13g2")
+    assert read_library(["auto"]).paths == (place,)
+
+
 def test_nothing_discovered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("compare.liberty.OSU018", tmp_path / "none.lib")
     with pytest.raises(ToolError, match=r"--liberty, set PDK_ROOT, or install .*qflow-tech-osu018"):
