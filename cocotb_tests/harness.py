@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import tempfile
 from collections.abc import Callable, Mapping
@@ -118,6 +119,8 @@ def _simulate(
     if waves is not None:
         waves.parent.mkdir(parents=True, exist_ok=True)
     log = folder / "sim.log"
+    # cocotb lets this variable overrule the call; a model is built with waves or without.
+    overruled = os.environ.pop("WAVES", None)
     try:
         runner.test(
             test_module=sorted({MODULES[test] for test in tests}),
@@ -137,6 +140,9 @@ def _simulate(
     # Under pytest the runner leaves by SystemExit; a crash of the simulator is a RuntimeError.
     except (RuntimeError, SystemExit, OSError) as error:
         raise ToolError(f"{model.variant}: the simulation failed: {_reason(log, error)}") from None
+    finally:
+        if overruled is not None:
+            os.environ["WAVES"] = overruled
     if (ran, failed) != (len(tests), 0):
         raise ToolError(
             f"{model.variant}: {ran} tests ran and {failed} of them failed, not {len(tests)} and 0:"
