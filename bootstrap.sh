@@ -9,8 +9,8 @@ cxx=${CXX:-g++}
 missing=''
 
 need() { # need WHAT PACKAGES
-    missing="$missing
-  $1 (Debian, Ubuntu: apt-get install $2)"
+    echo "finescale: missing: $1 (Debian, Ubuntu: apt-get install $2)" >&2
+    missing=yes
 }
 
 if ! command -v "$python" >/dev/null 2>&1; then
@@ -43,10 +43,7 @@ PY
 fi
 command -v "$cxx" >/dev/null 2>&1 || need "a C++ compiler ($cxx; name another with CXX=...)" g++
 command -v make >/dev/null 2>&1 || need "make" make
-if [ -n "$missing" ]; then
-    printf 'finescale: missing:%s\n' "$missing" >&2
-    exit 2
-fi
+[ -z "$missing" ] || exit 2
 
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 echo "Installing finescale and its tools into $venv ..."
