@@ -51,7 +51,7 @@ def _refuse_same(source: Path, target: Path) -> None:
 
 def quantize(
     source: Annotated[
-        Path, typer.Argument(metavar="IN", help="A .npy, .npz or .safetensors file.")
+        Path, typer.Argument(metavar="IN", help="A .npy, .npz, .safetensors or llama2.c .bin file.")
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="A .npz or .safetensors file to write.")
@@ -156,12 +156,12 @@ def dequantize(
     threads: Threads = None,
 ) -> None:
     """Decode what `quantize` wrote: one rounding of the exact product (spec §10)."""
-    from emulator.files import FLOATS, INPUTS, check_suffix, read_quantized, write_floats
+    from emulator.files import FLOAT_OUTPUTS, FLOATS, check_suffix, read_quantized, write_floats
     from emulator.tensor import dequantize as dequantize_tensor
 
     if dtype not in FLOATS:
         raise ValueError(f"--dtype {dtype!r} is not one of {', '.join(FLOATS)}")
-    check_suffix(output, INPUTS)
+    check_suffix(output, FLOAT_OUTPUTS)
     _refuse_same(source, output)
     found = read_quantized(source, keys)
     done = {}

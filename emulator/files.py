@@ -1,4 +1,4 @@
-"""Tensors in files: floats in (.npy, .npz, .safetensors), quantized ones out and in again.
+"""Tensors in files: floats in (.npy, .npz, .safetensors, llama2.c's .bin), quantized ones out.
 
 A quantized tensor K is stored as the arrays ``K.codes`` and ``K.scales``, both uint8, and a JSON
 text named "finescale" with the specification version and each tensor's recipe, axis and shape.
@@ -19,6 +19,7 @@ import numpy as np
 from emulator import safetensors_io
 from emulator.errors import FileFormatError, UnknownNameError, near
 from emulator.folder import new_file
+from emulator.llama2c_io import read_llama2c
 from emulator.numpy_io import list_npz, read_npy, read_npz, write_npy, write_npz
 from emulator.recipes import recipe
 from emulator.safetensors_io import write_safetensors
@@ -34,7 +35,8 @@ FLOATS: Mapping[str, np.dtype] = {
 }
 """Input types (spec §4.1)."""
 
-INPUTS = (".npy", ".npz", ".safetensors")
+INPUTS = (".npy", ".npz", ".safetensors", ".bin")
+FLOAT_OUTPUTS = (".npy", ".npz", ".safetensors")
 OUTPUTS = (".npz", ".safetensors")
 METADATA = "finescale"
 KIND = "finescale quantized tensors"
@@ -67,7 +69,7 @@ def check_suffix(path: Path, allowed: Sequence[str]) -> str:
 
 
 def list_tensors(path: Path) -> dict[str, Stored]:
-    """The tensors of a .npy, .npz or .safetensors file, none of them read yet.
+    """The tensors of a .npy, .npz, .safetensors or llama2.c .bin file.
 
     The array of a .npy file is named by the file's stem.
 
@@ -83,6 +85,11 @@ def list_tensors(path: Path) -> dict[str, Stored]:
         return {
             name: Stored(dtype.name, shape, partial(read_npz, path, name))
             for name, (shape, dtype) in list_npz(path).items()
+        }
+    if suffix == ".bin":
+        return {
+            name: Stored(x.dtype.name, x.shape, partial(np.asarray, x))
+            for name, x in read_llama2c(path).items()
         }
     header = safetensors_io.read_header(path)
     names = {name: dtype.name for name, dtype in safetensors_io.DTYPES.items()}
@@ -111,7 +118,7 @@ def read_tensors(
     *,
     skip_others: bool = False,
 ) -> dict[str, np.ndarray]:
-    """Read float tensors of a .npy, .npz or .safetensors file.
+    """Read float tensors of a .npy, .npz, .safetensors or llama2.c .bin file.
 
     Tensors of .npy and .safetensors files are read-only views of the mapped file.
 
@@ -204,8 +211,9 @@ def read_quantized(path: Path, keys: Sequence[str] | None = None) -> dict[str, Q
         FileFormatError: if the file is damaged, or not one of these.
         UnknownNameError: for a key that it does not have.
     """
+    suffix = check_suffix(path, OUTPUTS)
     stored = list_tensors(path)
-    if check_suffix(path, OUTPUTS) == ".npz":
+    if suffix == ".npz":
         text = str(stored[METADATA].read()) if METADATA in stored else ""
     else:
         text = safetensors_io.read_header(path).metadata.get(METADATA, "")
@@ -254,7 +262,7 @@ def write_floats(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
         TypeError: for bfloat16 in NumPy's files, which would lose it.
         OSError: if it cannot be written.
     """
-    suffix = check_suffix(path, INPUTS)
+    suffix = check_suffix(path, FLOAT_OUTPUTS)
     if suffix == ".npy" and len(tensors) != 1:
         raise FileFormatError(f"{path}: a .npy file holds one tensor, not {len(tensors)}")
     if suffix != ".safetensors" and any(x.dtype == FLOATS["bfloat16"] for x in tensors.values()):
