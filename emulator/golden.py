@@ -17,14 +17,15 @@ import numpy as np
 from emulator import reference
 from emulator.errors import FileFormatError, MismatchError
 from emulator.folder import new_folder
-from emulator.formats import BF16, FORMATS, FP16, Format
+from emulator.formats import BF16, FP16, Format
 from emulator.layout import WordLayout, Words, from_hex, input_layout, output_layout, to_hex
-from emulator.recipes import Recipe, recipe
+from emulator.recipes import Recipe
 from emulator.stimulus import directed_names, stimulus
 from emulator.version import SPEC_VERSION
 
 KIND = "finescale golden vectors"
 MANIFEST = "manifest.json"
+SOURCES = ("reference", "kernels")
 SAMPLE = 256
 """Words per file that the reference confirms when the kernels wrote it."""
 
@@ -102,9 +103,13 @@ def _store(folder: Path, name: str, words: Words, layout: WordLayout) -> dict[st
         "file": name,
         "sha256": hashlib.sha256(data).hexdigest(),
         "words": len(words),
-        "width": layout.width,
-        "fields": _fields(layout),
+        **word_entry(layout),
     }
+
+
+def word_entry(layout: WordLayout) -> dict[str, Any]:
+    """What the manifest says of the bits of a word."""
+    return {"width": layout.width, "fields": _fields(layout)}
 
 
 def write(
@@ -139,12 +144,14 @@ def write(
     Raises:
         FileExistsError: if the folder is in the way.
         MismatchError: if reference and kernels disagree; nothing is written then.
-        ValueError: for another source, or without recipes or inputs.
+        ValueError: for another source, without recipes or inputs, or for ``blocks`` below 1.
     """
-    if source not in ("reference", "kernels"):
-        raise ValueError(f"source {source!r} is not 'reference' or 'kernels'")
+    if source not in SOURCES:
+        raise ValueError(f"source {source!r} is not one of {', '.join(SOURCES)}")
     if not recipes or not inputs:
         raise ValueError("golden vectors need at least one recipe and one input format")
+    if blocks is not None and blocks < 1:
+        raise ValueError(f"blocks {blocks} is below 1: golden vectors need words to compare")
     pick = names or (lambda r, _: [*directed_names(r), "random"])
     jobs = [(r.require_available(), x, n) for r in recipes for x in inputs for n in pick(r, x)]
     stimuli: dict[str, dict[str, Any]] = {}
@@ -154,13 +161,13 @@ def write(
             if progress:
                 progress(f"{r.name} {x.name} {name}", done, len(jobs))
             words = stimulus(name, r, x, blocks=blocks if name == "random" else None, seed=seed)
-            file = f"stimulus/{x.name}-b{r.block_size}-{_shared(name, r)}.hex"
-            entry = _store(target, file, words, input_layout(x, r.block_size))
-            entry |= {"input": x.name, "generator": name, "recipe": r.name, "seed": seed}
+            about = describe_stimulus(r, x, name, seed)
+            file = about["file"]
+            entry = _store(target, file, words, input_layout(x, r.block_size)) | about
             known = stimuli.setdefault(file, entry)
             if known["sha256"] != entry["sha256"]:
                 raise MismatchError(f"{file}: {known['recipe']} and {r.name} differ in stimulus")
-            results.append(_store_expected(target, r, x, name, words, source) | {"stimulus": file})
+            results.append(_store_expected(target, r, x, name, words, source))
         manifest = {
             "kind": KIND,
             "spec": SPEC_VERSION,
@@ -182,6 +189,29 @@ def _manifest_text(manifest: dict[str, Any]) -> str:
     return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
+def describe_stimulus(r: Recipe, x: Format, name: str, seed: int) -> dict[str, Any]:
+    """What the manifest says of a stimulus besides its words."""
+    return {
+        "file": f"stimulus/{x.name}-b{r.block_size}-{_shared(name, r)}.hex",
+        "input": x.name,
+        "generator": name,
+        "recipe": r.name,
+        "seed": seed,
+    }
+
+
+def describe_expected(r: Recipe, x: Format, name: str, source: str, words: int) -> dict[str, Any]:
+    """What the manifest says of the ``words`` required words of a stimulus besides the words."""
+    return {
+        "file": f"expected/{r.name}/{x.name}-{_shared(name, r)}.hex",
+        "stimulus": describe_stimulus(r, x, name, 0)["file"],
+        "recipe": _describe(r),
+        "input": x.name,
+        "source": source,
+        "reference_words": words if source == "reference" else min(SAMPLE, words),
+    }
+
+
 def _shared(name: str, r: Recipe) -> str:
     """File name of a stimulus: random blocks depend on the scale format, as others say already."""
     return f"random-{r.scale.name}" if name == "random" else name
@@ -190,11 +220,10 @@ def _shared(name: str, r: Recipe) -> str:
 def _store_expected(
     target: Path, r: Recipe, x: Format, name: str, words: Words, source: str
 ) -> dict[str, Any]:
-    file = f"expected/{r.name}/{x.name}-{_shared(name, r)}.hex"
+    about = describe_expected(r, x, name, source, len(words))
+    file = about["file"]
     fast = expected(r, x, words)
-    picked = np.arange(len(words))
-    if source == "kernels":
-        picked = np.unique(np.linspace(0, len(words) - 1, SAMPLE).astype(np.int64))[:SAMPLE]
+    picked = sample_rows(len(words), about["reference_words"])
     exact = expected_by_reference(r, x, words[picked])
     wrong = np.flatnonzero((fast[picked] != exact).any(axis=1))
     if len(wrong):
@@ -204,12 +233,12 @@ def _store_expected(
         )
     layout = output_layout(r.block_format)
     entry = _store(target, file, exact if source == "reference" else fast, layout)
-    return entry | {
-        "recipe": _describe(r),
-        "input": x.name,
-        "source": source,
-        "reference_words": len(picked),
-    }
+    return entry | about
+
+
+def sample_rows(words: int, count: int) -> np.ndarray:
+    """``count`` rows spread evenly over ``words`` of them, the first and the last included."""
+    return np.unique(np.linspace(0, words - 1, min(count, words)).astype(np.int64))
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -253,7 +282,7 @@ def load_file(folder: Path, entry: dict[str, Any], layout: WordLayout) -> Words:
     except OSError as error:
         raise FileFormatError(f"{path}: {error.strerror}") from None
     if _fields(layout) != entry["fields"] or layout.width != entry["width"]:
-        raise FileFormatError(f"{path}: the manifest's fields are not those of {layout}")
+        raise FileFormatError(f"{path}: the manifest's fields are not those of such a word")
     text = data.decode("ascii", "replace")
     words = from_hex(text.splitlines(), layout, str(path))
     if len(words) != entry["words"]:
@@ -285,8 +314,3 @@ def load(folder: Path, r: Recipe, x_format: Format) -> list[tuple[str, Words, Wo
     if not found:
         raise FileFormatError(f"{folder}: no vectors for {r.name} with {x_format.name} input")
     return found
-
-
-def recipe_of(entry: dict[str, Any]) -> tuple[Recipe, Format]:
-    """Recipe and input format of an entry of the manifest's "expected" list."""
-    return recipe(entry["recipe"]["name"]), FORMATS[entry["input"]]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,15 +13,19 @@ from typing import Any
 import numpy as np
 
 from emulator.errors import FileFormatError
-from emulator.formats import FORMATS
+from emulator.formats import format_named
 from emulator.golden import (
     MANIFEST,
+    SOURCES,
     Progress,
+    describe_expected,
+    describe_stimulus,
     expected,
     expected_by_reference,
     load_file,
     read_manifest,
-    recipe_of,
+    sample_rows,
+    word_entry,
 )
 from emulator.layout import WordLayout, Words, from_hex, input_layout, output_layout
 from emulator.recipes import recipe
@@ -48,6 +55,9 @@ def check(folder: Path, *, sample: int = 16, progress: Progress | None = None) -
     manifest = read_manifest(folder)
     entries = [*manifest["stimulus"], *manifest["expected"]]
     _check_names(folder, {e["file"] for e in entries})
+    seeds = {json.dumps(e["seed"]) for e in manifest["stimulus"]}
+    if len(seeds) > 1:
+        raise FileFormatError(f"{folder / MANIFEST}: seeds differ: {', '.join(sorted(seeds))}")
     stimuli: dict[str, Words] = {}
     words = confirmed = 0
     for done, entry in enumerate(entries):
@@ -58,7 +68,8 @@ def check(folder: Path, *, sample: int = 16, progress: Progress | None = None) -
             continue
         if entry["stimulus"] not in stimuli:
             raise FileFormatError(f"{folder / MANIFEST}: no stimulus {entry['stimulus']!r}")
-        spec = _check_expected(folder, entry, stimuli[entry["stimulus"]], sample)
+        source = next(e for e in manifest["stimulus"] if e["file"] == entry["stimulus"])
+        spec = _check_expected(folder, entry, source, stimuli[entry["stimulus"]], sample)
         words += spec[0]
         confirmed += spec[1]
     if not words:
@@ -75,32 +86,64 @@ def _check_names(folder: Path, listed: set[str]) -> None:
 
 
 def _check_stimulus(folder: Path, entry: dict[str, Any]) -> Words:
-    r, x = recipe(entry["recipe"]), FORMATS[entry["input"]]
-    layout = input_layout(x, r.block_size)
-    blocks = entry["words"] if entry["generator"] == "random" else None
-    want = stimulus(entry["generator"], r, x, blocks=blocks, seed=entry["seed"])
-    return _same(folder, entry, layout, want, "its generator")
+    with _blaming(folder, entry):
+        r, x = recipe(entry["recipe"]), format_named(entry["input"])
+        layout, name = input_layout(x, r.block_size), entry["generator"]
+        blocks = entry["words"] if name == "random" else None
+        want = stimulus(name, r, x, blocks=blocks, seed=entry["seed"])
+    about = describe_stimulus(r, x, name, entry["seed"])
+    # Recipes share stimuli: any of those that do may stand in the manifest.
+    return _same(folder, entry, about, layout, want, "its generator")
 
 
 def _check_expected(
-    folder: Path, entry: dict[str, Any], words: Words, sample: int
+    folder: Path, entry: dict[str, Any], source: dict[str, Any], words: Words, sample: int
 ) -> tuple[int, int]:
-    r, x = recipe_of(entry)
-    layout = output_layout(r.block_format)
-    spec = _same(folder, entry, layout, expected(r, x, words), f"recipe {r.name}")
-    picked = np.unique(np.linspace(0, len(words) - 1, min(sample, len(words))).astype(np.int64))
+    with _blaming(folder, entry):
+        r, x = recipe(entry["recipe"]["name"]), format_named(entry["input"])
+        layout = output_layout(r.block_format)
+        if entry["source"] not in SOURCES:
+            raise ValueError(f"source {entry['source']!r} is not one of {', '.join(SOURCES)}")
+        want = expected(r, x, words)
+    about = describe_expected(r, x, source["generator"], entry["source"], len(words))
+    spec = _same(folder, entry, about, layout, want, f"recipe {r.name}")
+    picked = sample_rows(len(words), sample)
     exact = expected_by_reference(r, x, words[picked])
-    for line, got, want in zip(picked, spec[picked], exact, strict=True):
-        if (got != want).any():
+    for line, got, need in zip(picked, spec[picked], exact, strict=True):
+        if (got != need).any():
             raise FileFormatError(
-                f"{folder / entry['file']}:{line + 1}: {_difference(layout, got, want)} "
+                f"{folder / entry['file']}:{line + 1}: {_difference(layout, got, need)} "
                 "by the reference"
             )
     return len(spec), len(picked)
 
 
-def _same(folder: Path, entry: dict[str, Any], layout: WordLayout, want: Words, by: str) -> Words:
-    """The words of a file if it is intact and holds what was computed again."""
+@contextmanager
+def _blaming(folder: Path, entry: dict[str, Any]) -> Iterator[None]:
+    """Turn what a wrong value in the manifest leads to into an error that names the entry."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else error
+        raise FileFormatError(f"{folder / MANIFEST}: entry {entry['file']!r}: {reason}") from None
+
+
+def _same(
+    folder: Path,
+    entry: dict[str, Any],
+    about: dict[str, Any],
+    layout: WordLayout,
+    want: Words,
+    by: str,
+) -> Words:
+    """The words of a file if it and its entry are intact and hold what was computed again."""
+    wanted = about | {"sha256": entry["sha256"], "words": len(want), **word_entry(layout)}
+    for key in sorted(set(entry) | set(wanted)):
+        have, need = (json.dumps(e.get(key, "nothing"), sort_keys=True) for e in (entry, wanted))
+        if have != need and key != "words":  # a wrong number of words shows in the file
+            raise FileFormatError(
+                f"{folder / MANIFEST}: entry {entry['file']!r}: {key} is {have}, should be {need}"
+            )
     path = folder / entry["file"]
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != entry["sha256"] or len(want) != entry["words"]:

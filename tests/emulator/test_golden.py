@@ -165,6 +165,46 @@ def damage_empty(folder: Path) -> None:
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
+def edit(folder: Path, part: str, key: str, value: object) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    entry = manifest[part][0]
+    *path, last = key.split(".")
+    for step in path:
+        entry = entry[step]
+    entry[last] = value
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "value", "message"),
+    [
+        ("stimulus", "seed", 1, "seeds differ: 0, 1"),
+        ("stimulus", "seed", "x", 'seeds differ: "x", 0'),
+        ("stimulus", "input", "bf15", "unknown format 'bf15'; did you mean bf16"),
+        ("stimulus", "generator", "zeroes", "unknown stimulus 'zeroes'"),
+        ("stimulus", "width", 65, "width is 65, should be 64"),
+        ("stimulus", "more", 1, 'more is 1, should be "nothing"'),
+        ("expected", "input", "bf15", "unknown format 'bf15'"),
+        ("expected", "recipe.rule", "4o6", 'recipe is .*"4o6".*, should be'),
+        ("expected", "recipe.element", "e2m3", "recipe is .*e2m3.*, should be"),
+        ("expected", "recipe.name", "ue5m3-absmx-b4", "unknown rule 'absmx'"),
+        ("expected", "source", "gpu", "source 'gpu' is not one of reference, kernels"),
+        ("expected", "reference_words", 999999, "reference_words is 999999, should be 40"),
+        ("expected", "stimulus", "stimulus/none.hex", "no stimulus 'stimulus/none.hex'"),
+    ],
+)
+def test_a_wrong_manifest_entry_is_named(
+    tmp_path: Path, part: str, key: str, value: object, message: str
+) -> None:
+    """spec §11.4: every value of an entry is computed again, or refused by its rule."""
+    folder = small(tmp_path / "v")
+    edit(folder, part, key, value)
+    with pytest.raises(FileFormatError, match=message) as caught:
+        integrity.check(folder)
+    assert "\n" not in str(caught.value)
+    assert str(folder) in str(caught.value)
+
+
 def damage_entry(folder: Path) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())
     del manifest["expected"][0]["sha256"]
@@ -222,6 +262,8 @@ def test_folders_in_the_way(tmp_path: Path) -> None:
 def test_refusals(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="source 'gpu' is not"):
         golden.write(tmp_path / "v", [R], [BF16], source="gpu")
+    with pytest.raises(ValueError, match="blocks 0 is below 1"):
+        golden.write(tmp_path / "v", [R], [BF16], blocks=0)
     with pytest.raises(ValueError, match="at least one recipe"):
         golden.write(tmp_path / "v", [], [BF16])
     with pytest.raises(NotAvailableError, match="'4o6' is not available yet"):
