@@ -12,7 +12,7 @@ JOBS ?= 2
 
 help:
 	@echo 'make compare     verify, synthesize and compare the default quantizers'
-	@echo 'make test        lint-free test suite, simulations included'
+	@echo 'make test        the whole test suite, simulations included'
 	@echo 'make exhaustive  full input spaces, resumable; records docs/verification.md'
 	@echo 'make lint types  ruff and pyright'
 	@echo 'make vectors     write golden_vectors/ again from the reference'

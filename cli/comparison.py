@@ -1,4 +1,4 @@
-"""The command that ranks variants: compare."""
+"""The command that compares variants: compare."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def compare(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Verify variants, map them to gates, measure latency and error, and rank them.
+    """Verify variants, map them to gates, measure latency and error, and list them.
 
     A variant gets a row only if its simulation was right in every word. Results are kept by
     content in build/cache: a second run takes seconds, and an interrupted one goes on.

@@ -31,10 +31,10 @@ def register(app: typer.Typer) -> None:
         simulate,
         "$ finescale simulate quantizer-ue5m3-absmax-b16-bf16 --dut mine.v",
         "...",
-        "quantizer-ue5m3-absmax-b16-bf16: all words identical, latency 5, interval 1",
+        "mine.v as quantizer-ue5m3-absmax-b16-bf16: all words identical, latency 5, interval 1",
         "",
         "A design that differs (exit code 1) is explained block by block:",
-        "  scales-ue5m3 block 7 lane 3: x 3e84 (0.2578), scale 70 (0.5) =>",
+        "  scales-ue5m3 block 7 lane 3: x 3ec4 (0.3828125), scale 70 (0.5) =>",
         "  dut 1 (0.5), spec 2 (1) (spec §9.1)",
     )
 

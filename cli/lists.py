@@ -173,6 +173,6 @@ def variants(
         rows = [(v.name, v.latency, v.input_layout.width, v.output_layout.width) for v in chosen]
         columns = ("variant", "latency", "i_payload", "o_payload")
         table(columns, rows, right=columns[1:])
-        say("\nThese are what `finescale compare` ranks. Latency in cycles, ports in bits.")
+        say("\nThese are what `finescale compare` compares. Latency in cycles, ports in bits.")
         say(f"Names: {GRAMMAR}")
         say("Letters: " + "; ".join(f"{c} {text}" for c, text in CUTS.items()))

@@ -5,13 +5,12 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-import os
-import tempfile
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from emulator.errors import ToolError
+from emulator.folder import new_file
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = Path("build") / "cache"
@@ -100,15 +99,7 @@ def write_atomically(path: Path, text: str) -> None:
         ToolError: if the folder cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with new_file(path) as part:
+            part.write_text(text, "utf-8", newline="\n")
     except OSError as error:
         raise ToolError(f"cannot write {path}: {error.strerror or error}") from None

@@ -37,6 +37,7 @@ class Format:
         storage_bits: bits that a stored code takes; the width of the code unless it is wider.
 
     Raises:
+        TypeError: if a field is not of its type.
         ValueError: if the fields contradict each other.
     """
 
@@ -52,6 +53,17 @@ class Format:
     storage_bits: int = 0
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise TypeError(f"name is {self.name!r}, not a string")
+        for field in ("exponent_bits", "fraction_bits", "bias", "max_code", "storage_bits"):
+            if type(getattr(self, field)) is not int:
+                raise TypeError(f"{self.name}: {field} is {getattr(self, field)!r}, not an integer")
+        for field in ("nan_code", "inf_code"):
+            if not isinstance(getattr(self, field), int | None):
+                raise TypeError(f"{self.name}: {field} is {getattr(self, field)!r}, not a code")
+        for field in ("signed", "has_zero"):
+            if not isinstance(getattr(self, field), bool):
+                raise TypeError(f"{self.name}: {field} is {getattr(self, field)!r}, not a bool")
         if not 1 <= self.exponent_bits <= 8:
             raise ValueError(f"{self.name}: exponent_bits is {self.exponent_bits}, not 1 to 8")
         if not 0 <= self.fraction_bits <= 23:

@@ -29,8 +29,8 @@ ALIASES = {"nvfp4": "ue4m3-absmax-h-b16", "mxfp4": "e8m0-floor-b32"}
 
 _GRAMMAR = re.compile(
     r"(?:(?P<element>[a-z0-9]+)\.)?(?P<scale>[a-z0-9]+)-(?P<rule>[a-z0-9]+)"
-    r"(?:-e(?P<error_bits>[0-9]+))?(?:-sr(?P<sr_bits>[0-9]+))?(?P<pz>-pz)?"
-    r"(?:-(?P<tensor>h256|hbf16|hp2|h))?-b(?P<block>[0-9]+)"
+    r"(?:-e(?P<error_bits>0|[1-9][0-9]*))?(?:-sr(?P<sr_bits>0|[1-9][0-9]*))?(?P<pz>-pz)?"
+    r"(?:-(?P<tensor>h256|hbf16|hp2|h))?-b(?P<block>0|[1-9][0-9]*)"
 )
 GRAMMAR = "[<element>.]<scale>-<rule>[-e<bits>][-sr<bits>][-pz][-h|-h256|-hbf16|-hp2]-b<block>"
 
@@ -58,6 +58,9 @@ class Recipe:
 
     def __post_init__(self) -> None:
         scale, rule, name = self.scale, self.rule, self.name
+        for fmt in (self.element, scale):
+            if FORMATS.get(fmt.name, fmt) != fmt:
+                raise ValueError(f"{name}: another format than the known {fmt.name} has its name")
         if rule not in RULES:
             raise UnknownNameError(
                 f"{name}: unknown rule {rule!r}{near(rule, RULES)} (known: {', '.join(RULES)})"
@@ -170,7 +173,10 @@ def recipe(name: str) -> Recipe:
         raise UnknownNameError(
             f"unknown recipe {name!r}{near(name, recipe_names())} (names are {GRAMMAR})"
         )
-    block = check_block_size(int(match["block"]))
+    try:
+        block = check_block_size(int(match["block"]))
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
     for role in ("element", "scale"):
         if match[role] is not None and match[role] not in FORMATS:
             raise UnknownNameError(

@@ -136,7 +136,7 @@ DEFAULT_SELECTIONS = (
 
 
 def default_variants() -> list[Variant]:
-    """The variants that `finescale compare` ranks when none is named."""
+    """The variants that `finescale compare` takes when none is named."""
     return [
         Variant(recipe(f"{selection}-b{block}"), FORMATS["bf16"])
         for selection in DEFAULT_SELECTIONS

@@ -162,7 +162,7 @@ def jobs() -> list[Job]:
         codes = recipe(f"{selection}-b16").scale.max_code + 1
         found.append(
             Job(
-                f"lane {selection}, all bfloat16 under all scale codes",
+                f"lane {selection}, all bfloat16 but NaN under all finite scale codes",
                 "Verilator with reference",
                 "spec §9",
                 f"{here}:lane_unit",
@@ -174,7 +174,7 @@ def jobs() -> list[Job]:
         )
     found.append(
         Job(
-            "lane ue5m3, all float32 under scale 79",
+            "lane ue5m3, all float32 but NaN under scale 79",
             "Verilator with reference",
             "spec §9",
             f"{here}:wide_lane_unit",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
@@ -71,6 +72,22 @@ def test_contradictory_fields(fields: dict[str, int], message: str) -> None:
     good = {"exponent_bits": 5, "fraction_bits": 3, "bias": 15, "max_code": 0xFE}
     with pytest.raises(ValueError, match=message):
         Format("odd", **(good | fields))  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"name": 5}, "name is 5, not a string"),
+        ({"exponent_bits": 5.0}, "odd: exponent_bits is 5.0, not an integer"),
+        ({"bias": "x"}, "odd: bias is 'x', not an integer"),
+        ({"nan_code": "ff"}, "odd: nan_code is 'ff', not a code"),
+        ({"has_zero": "no"}, "odd: has_zero is 'no', not a bool"),
+    ],
+)
+def test_fields_of_a_wrong_type(fields: dict[str, Any], message: str) -> None:
+    good = {"name": "odd", "exponent_bits": 5, "fraction_bits": 3, "bias": 15, "max_code": 0xFE}
+    with pytest.raises(TypeError, match=message):
+        Format(**(good | fields))
 
 
 def test_codes_that_are_not_finite_have_no_value() -> None:

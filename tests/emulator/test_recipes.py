@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emulator.blocks import BlockFormat
 from emulator.errors import NotAvailableError, UnknownNameError
 from emulator.formats import FORMATS
 from emulator.recipes import (
@@ -13,6 +16,7 @@ from emulator.recipes import (
     E8M0_RULES,
     ERROR_BITS_RULES,
     FLOAT_RULES,
+    Recipe,
     recipe,
     recipe_names,
 )
@@ -70,7 +74,8 @@ def test_later_recipes_parse_but_do_not_compute(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("ue5m3-absmax-b12", "block size 12 is not a power of two"),
+        ("ue5m3-absmax-b12", "ue5m3-absmax-b12: block size 12 is not a power of two"),
+        ("ue5m3-absmax-b016", "unknown recipe 'ue5m3-absmax-b016'"),
         ("e8m0-absmax-b32", "rule 'absmax' does not fit scale format e8m0, which holds powers"),
         ("ue5m3-floor-b32", "rule 'floor' does not fit scale format ue5m3, which has a fraction"),
         ("e8m0-floor-pz-b32", "pz has no meaning for e8m0"),
@@ -100,6 +105,15 @@ def test_combinations_without_sense(name: str, message: str) -> None:
 def test_unknown_names_list_near_ones(name: str, near: str) -> None:
     with pytest.raises(UnknownNameError, match=near):
         recipe(name)
+
+
+def test_a_name_stands_for_one_format() -> None:
+    """A format of one's own may not pass for a known one in a recipe's name."""
+    reserved = replace(FORMATS["ue5m3"], max_code=0xF7)
+    with pytest.raises(ValueError, match="another format than the known ue5m3 has its name"):
+        Recipe(BlockFormat(FORMATS["e2m1"], reserved, 16), "absmax")
+    own = replace(reserved, name="ue5m3r")
+    assert Recipe(BlockFormat(FORMATS["e2m1"], own, 16), "absmax").name == "ue5m3r-absmax-b16"
 
 
 def test_a_name_is_a_string() -> None:
