@@ -6,6 +6,7 @@ import json
 import warnings
 from fractions import Fraction
 from functools import cache
+from pathlib import Path
 
 import ml_dtypes
 import numpy as np
@@ -15,6 +16,7 @@ from emulator.errors import UnknownNameError
 from emulator.formats import UE4M3, UE5M3, Format
 from emulator.numpy_io import list_npz, read_npz
 from emulator.peers import PEERS, Peer, PeerQuantized, peer, peer_names
+from emulator.peers_annex import insert
 from emulator.peers_codes import E4M3, UE5M3_IEEE, Minifloat, Ties
 from emulator.peers_codes import UE5M3 as PEER_UE5M3
 from emulator.recipes import recipe
@@ -23,6 +25,7 @@ from . import peer_data, peer_packages
 from .make_peer_tables import FOLDER
 from .peer_data import bf16
 
+ROOT = Path(__file__).parent.parent.parent
 BF16 = ml_dtypes.bfloat16
 CHECKED = [n for n, p in PEERS.items() if p.checked in ("package", "module")]
 LIVE_ELEMENTS = 1 << 16
@@ -258,3 +261,11 @@ def test_pieces_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_bad_input(name: str, x: np.ndarray, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         peer(name).quantize(x)
+
+
+def test_the_page_is_up_to_date() -> None:
+    text = (ROOT / "docs" / "peers.md").read_text("utf-8")
+    assert insert(text) == text
+    assert all(text.count(f"| `{name}` |") == 2 for name in peer_names())
+    with pytest.raises(ValueError, match="no markers"):
+        insert("nothing here")
