@@ -12,7 +12,10 @@ Floats = npt.NDArray[Any]
 
 COLUMNS = 256
 KINDS = ("normal", "bf16", "rows", "small", "quarters", "zeros", "ties")
-EDGES = ("all-zero", "tiny", "subnormal", "huge", "powers")
+EDGES = (
+    *("all-zero", "tiny", "subnormal", "huge", "powers", "blocks"),
+    *("boundaries", "exact-boundaries"),
+)
 
 _MIDPOINTS = np.array([0.25, 0.75, 1.25, 1.75, 2.5, 3.5, 5, 6], np.float32)
 
@@ -54,7 +57,19 @@ def tensor(kind: str, elements: int, seed: int = 0) -> Floats:
         x = (x * np.float32(0.5)).reshape(rows, -1, 32)
         above = 1 + rng.integers(0, 64, x.shape[:2]) * 2.0**-23
         x[..., 0] = np.float32(6) * above.astype(np.float32)
-        x = np.ldexp(x, rng.integers(-100, 100, (*x.shape[:2], 1))).reshape(rows, COLUMNS)
+        exponent = rng.integers(-100, 100, (*x.shape[:2], 1))
+        # Half of them around the smallest exponents of E8M0 and of normal float32 numbers.
+        low = rng.integers(-131, -122, exponent.shape)
+        x = np.ldexp(x, np.where(rng.random(exponent.shape) < 0.5, exponent, low))
+        x = x.reshape(rows, COLUMNS)
+    elif kind == "blocks":  # block scales through all subnormal codes down to 0
+        exponent = rng.uniform(-19, 0, (rows, COLUMNS // 16)).repeat(16, axis=1)
+        x *= np.exp2(exponent).astype(np.float32)
+        x[0, 0] = 4
+    elif kind == "boundaries":  # under a tensor scale of 24 bits
+        x = _boundaries(rng, rows, np.float32(5.2871))
+    elif kind == "exact-boundaries":  # under a power of two, or none
+        x = _boundaries(rng, rows, np.float32(2688 * 2.0**-9))
     return x
 
 
@@ -62,11 +77,10 @@ def _ties(rng: np.random.Generator, rows: int) -> Floats:
     """Midpoints between E2M1 values, times scales of 4 significant bits; some one ulp beside."""
     shape = (rows, COLUMNS // 16, 16)
     significand = rng.integers(8, 16, (*shape[:2], 1)).astype(np.float32)
-    scale = np.ldexp(significand, rng.integers(-10, -2, (*shape[:2], 1)))
+    significand += np.where(rng.random(significand.shape) < 0.3, np.float32(0.5), np.float32(0))
+    scale = np.ldexp(significand, rng.integers(-10, -2, significand.shape))
     x = _MIDPOINTS[rng.integers(0, len(_MIDPOINTS), shape)]
     x[..., 0] = 6
-    # Ties of the scale itself: 9 bits of amax / 6 instead of 4.
-    scale *= np.where(rng.random((*shape[:2], 1)) < 0.3, np.float32(17 / 16), np.float32(1))
     x = (x * scale).astype(np.float32)
     step = rng.integers(-1, 2, shape) * (rng.random(shape) < 0.2)
     x = (x.view(np.int32) + step.astype(np.int32)).view(np.float32)
@@ -74,3 +88,17 @@ def _ties(rng: np.random.Generator, rows: int) -> Floats:
     # A largest magnitude that makes the tensor scale a power of two.
     x[0, 0] = 2688 * 2.0**-6
     return x
+
+
+def _boundaries(rng: np.random.Generator, rows: int, largest: np.float32) -> Floats:
+    """Within 2 ulp of where scale and element codes change, if ``largest`` is the largest."""
+    shape = (rows, COLUMNS // 16, 16)
+    scale = rng.integers(8, 16, (*shape[:2], 1)) * np.exp2(rng.integers(-9, 4, (*shape[:2], 1)))
+    middle = scale + np.exp2(np.floor(np.log2(scale)) - 4)
+    x = _MIDPOINTS[rng.integers(0, len(_MIDPOINTS), shape)] * scale
+    x[..., :1] = 6 * np.where(rng.random(scale.shape) < 0.5, middle, scale)
+    x = (x * (np.float64(largest) / 2688)).astype(np.float32)
+    x = (x.view(np.int32) + rng.integers(-2, 3, shape).astype(np.int32)).view(np.float32)
+    x = np.where(rng.random(shape) < 0.5, -x, x).reshape(rows, COLUMNS)
+    x[0, 0] = largest
+    return np.clip(x, -largest, largest)

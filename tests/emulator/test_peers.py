@@ -20,6 +20,7 @@ from emulator.peers_annex import insert
 from emulator.peers_codes import E4M3, UE5M3_IEEE, Minifloat, Ties
 from emulator.peers_codes import UE5M3 as PEER_UE5M3
 from emulator.recipes import recipe
+from emulator.tensor import quantize
 
 from . import peer_data, peer_packages
 from .make_peer_tables import FOLDER
@@ -143,7 +144,9 @@ E2M1 = [Fraction(n, 2) for n in (0, 1, 2, 3, 4, 6, 8, 12)]
     ("name", "ties", "last"),
     [("peer-fasoli-ue5m3", "away", 0xF7), ("peer-schaefer-ue5m3", "down", 0xFE)],
 )
-@pytest.mark.parametrize("kind", ["normal", "rows", "quarters", "zeros", "ties", "subnormal"])
+@pytest.mark.parametrize(
+    "kind", ["normal", "rows", "quarters", "zeros", "ties", "subnormal", "exact-boundaries"]
+)
 def test_ue5m3_restated_in_fractions(name: str, ties: str, last: int, kind: str) -> None:
     x = peer_data.tensor(kind, 1024).reshape(-1, 16)
     q = peer(name).quantize(x)
@@ -199,6 +202,26 @@ def test_scale_codes_have_the_values_of_the_formats(made: Minifloat, fmt: Format
     assert (made.encode(middle, "even") == (codes[1:] & 0xFE)).all()
     assert made.encode(np.array([np.inf, 3e38], np.float32)).tolist() == [fmt.max_code] * 2
     assert UE5M3_IEEE.decode(np.uint8(UE5M3_IEEE.max_code)) == 61440
+
+
+@pytest.mark.parametrize("mode", ["floor", "even", "rceil"])
+@pytest.mark.parametrize("kind", [*peer_data.KINDS, *peer_data.EDGES])
+def test_mxfp4_differs_from_the_exact_recipe_only_as_said(mode: str, kind: str) -> None:
+    p = peer(f"peer-torchao-mxfp4-{mode}")
+    assert p.exact is not None
+    x = peer_data.tensor(kind, 1 << 14).reshape(-1, 32)
+    theirs, ours = p.quantize(x), quantize(x, p.exact)
+    same = (theirs.codes == ours.codes).all(axis=1) & (theirs.scales == ours.scales)[:, 0]
+    amax = np.abs(x).max(axis=1).astype(np.float64)
+    expected = (amax == 0) | (amax >= 2.0**-124)
+    if mode == "rceil":
+        significand, _ = np.frexp(amax / 6)
+        above = (significand > 0.5) & (significand < 0.5 + 2.0**-16)
+        expected &= ~above
+        assert kind != "powers" or (above & ~same).any()
+        lower = theirs.scales[above, 0] <= ours.scales[above, 0]
+        assert lower.all()
+    assert same[expected].all()
 
 
 def test_names_and_what_they_say() -> None:
