@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from emulator.blocks import BlockFormat as BlockFormat
     from emulator.formats import FORMATS as FORMATS
     from emulator.formats import Format as Format
+    from emulator.peers import peer as peer
+    from emulator.peers import peer_names as peer_names
     from emulator.recipes import Recipe as Recipe
     from emulator.recipes import recipe as recipe
     from emulator.tensor import Quantized as Quantized
@@ -29,6 +31,8 @@ _HOMES = {
     "BlockFormat": "emulator.blocks",
     "Recipe": "emulator.recipes",
     "recipe": "emulator.recipes",
+    "peer": "emulator.peers",
+    "peer_names": "emulator.peers",
     "Quantized": "emulator.tensor",
     "quantize": "emulator.tensor",
     "dequantize": "emulator.tensor",

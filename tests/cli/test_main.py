@@ -46,7 +46,7 @@ def example_lines(words: str) -> list[str]:
 def test_the_commands_are_these() -> None:
     assert set(commands()) == {
         *("formats", "recipes", "variants", "quantize", "dequantize", "export", "simulate"),
-        *("compare", "vectors", "vectors write", "vectors check"),
+        *("compare", "disagree", "vectors", "vectors write", "vectors check"),
     }
 
 
@@ -62,7 +62,10 @@ def test_help_teaches(cli: Cli, words: str) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    ["formats", "recipes", "variants", "quantize", "dequantize", "vectors write", "vectors check"],
+    [
+        *("formats", "recipes", "variants", "quantize", "dequantize", "disagree"),
+        *("vectors write", "vectors check"),
+    ],
 )
 def test_examples_print_what_the_help_says(cli: Cli, weights: np.ndarray, words: str) -> None:
     np.save("w.npy", weights)
