@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
         simulate,
         "$ finescale simulate quantizer-ue5m3-absmax-b16-bf16 --dut mine.v",
         "...",
-        "mine.v as quantizer-ue5m3-absmax-b16-bf16: all words identical, latency 5, interval 1",
+        "mine.v as quantizer-...: all words identical, latency 5, interval 1",
         "",
         "A design that differs (exit code 1) is explained block by block:",
         "  scales-ue5m3 block 7 lane 3: x 3ec4 (0.3828125), scale 70 (0.5) =>",
