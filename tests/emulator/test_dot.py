@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import finescale
 from emulator import dot as dot_module
 from emulator import reference_dot
-from emulator.accumulation import accumulation
+from emulator.accumulation import accumulation, exact_bits
 from emulator.blocks import BlockFormat
 from emulator.dot import dot, matmul
 from emulator.errors import MismatchError, NotAvailableError, UnknownNameError
@@ -156,6 +156,51 @@ def test_many_random_dots(scale: str, name: str) -> None:
     for seed, size in enumerate((16, 32, 64) if name in TCS else (2, 4, 8, 16, 32)):
         full = f"{scale}-b{size}"
         assert random_dots(full, full, name, 400, seed) >= 400 * len(STYLES)
+
+
+@pytest.mark.parametrize("name", ["fp32", "exact", "tc35", "tc24-k16", "tc40-k256-zeros"])
+@pytest.mark.parametrize("scale", ["ue5m3-absmax", "e8m0-floor"])
+def test_ties_and_what_lies_far_below(scale: str, name: str) -> None:
+    """spec §16.4, §16.5, §16.10: 1 +- 2**-24 (a tie) +- 2**-k, for every k, in every order."""
+    r = recipe(f"{scale}-b16")
+    one, step = r.scale.bias << r.scale.fraction_bits, 1 << r.scale.fraction_bits
+    rows = []
+    for k in range(22, 28 if r.scale.has_zero else 230):
+        for signs in range(8):
+            for order in ((0, 1, 2), (2, 1, 0), (1, 2, 0)):
+                row = [(0, signs & 1), (24, signs >> 1 & 1), (k, signs >> 2)]
+                rows.append([row[i] for i in order])
+    down, sign = np.moveaxis(np.array(rows), 2, 0)
+    if not r.scale.has_zero:
+        rng = generator(22)
+        pick = rng.permutation(len(rows))[:400]
+        down, sign = down[pick], sign[pick]
+    codes = np.zeros((len(down), 48), np.uint8)
+    codes[:, ::16] = 2
+    half = down // 2
+    a = Quantized(
+        codes | np.uint8(8) * np.repeat(sign, 16, 1).astype(np.uint8) * (codes > 0),
+        (one - step * half).astype(np.uint8),
+        r,
+        1,
+    )
+    b = Quantized(codes, (one - step * (down - half)).astype(np.uint8), r, 1)
+    assert compare(a, b, name) == len(down)
+
+
+def test_sums_beyond_64_bits() -> None:
+    """spec §16.5: no width is the limit."""
+    r = recipe("ue4m3-absmax-b256")
+    blocks = 1 << 14
+    stored = r.block_format
+    assert exact_bits(stored, stored, blocks) > 65
+    for code in (7, 15):
+        a, b = (
+            Quantized(np.full(blocks * 256, c, np.uint8), np.full(blocks, 0x7E, np.uint8), r, 0)
+            for c in (7, code)
+        )
+        total = Fraction(blocks * 256 * 36 * 448**2) * (1 if code == 7 else -1)
+        assert bits(dot(a, b, "exact")) == reference_dot.nearest(total)
 
 
 def test_the_random_dots_hold_what_they_promise() -> None:
