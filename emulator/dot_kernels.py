@@ -202,50 +202,54 @@ def add_truncated_kernel() -> Callable[..., None]:
 
     def shifted(x, left):  # type: ignore[no-untyped-def]
         """X * 2**left towards zero; the result fits by its caller's bounds."""
-        if left >= 0:
-            return x << left
-        magnitude = abs(x) >> min(-left, np.int64(63))
+        up, down = max(left, np.int64(0)), min(max(-left, np.int64(0)), np.int64(63))
+        magnitude = (abs(x) << up) >> down
         return -magnitude if x < 0 else magnitude
 
     shifted = njit(_I64(_I64, _I64), inline="always")(shifted)
 
     def add(acc, s, ca, ha, cb, hb, groups, bits, quantum, top, zeros):  # type: ignore[no-untyped-def]
         units, rows, cols = s.shape
+        least = np.empty(cols, np.int64)  # the sum counts 2**least
+        total = np.empty(cols, np.int64)
         for start in range(0, units, groups):
             stop = min(start + groups, units)
             for i in range(rows):
                 for j in range(cols):
+                    field = (np.int64(acc[i, j]) >> np.int64(23)) & np.int64(255)
+                    least[j] = max(field, np.int64(1)) - np.int64(127)
+                for n in range(start, stop):
+                    c, h = ca[n, i], np.int64(ha[n, i]) + top
+                    for j in range(cols):
+                        exponent = h + np.int64(hb[n, j])
+                        counts = zeros or s[n, i, j] * np.float32(c * cb[n, j]) != 0
+                        least[j] = max(least[j], exponent if counts else least[j])
+                for j in range(cols):
                     pattern = np.int64(acc[i, j])
                     field = (pattern >> np.int64(23)) & np.int64(255)
-                    if field == 255:
-                        continue  # infinite
-                    c = pattern & np.int64(0x7FFFFF)
-                    if field > 0:
-                        c |= np.int64(0x800000)
-                    exponent = max(field, np.int64(1)) - np.int64(127)
-                    m = exponent
-                    for n in range(start, stop):
-                        if zeros or s[n, i, j] * np.float32(ca[n, i] * cb[n, j]) != 0:
-                            m = max(m, np.int64(ha[n, i]) + np.int64(hb[n, j]) + top)
-                    least = m - bits  # the sum counts 2**least
-                    total = shifted(c, exponent - np.int64(23) - least)
-                    if pattern >> np.int64(31):
-                        total = -total
-                    for n in range(start, stop):
-                        term = np.int64(s[n, i, j]) * np.int64(ca[n, i] * cb[n, j])
-                        up = np.int64(ha[n, i]) + np.int64(hb[n, j]) + quantum - least
-                        total += shifted(term, up) if term != 0 else np.int64(0)
-                    magnitude = abs(total)
+                    hidden = np.int64(0x800000) if field > 0 else np.int64(0)
+                    c = (pattern & np.int64(0x7FFFFF)) | hidden
+                    least[j] -= bits
+                    up = max(field, np.int64(1)) - np.int64(150) - least[j]
+                    total[j] = shifted(-c if pattern >> np.int64(31) else c, up)
+                for n in range(start, stop):
+                    c, h = np.int64(ca[n, i]), np.int64(ha[n, i]) + quantum
+                    for j in range(cols):
+                        term = np.int64(s[n, i, j]) * (c * np.int64(cb[n, j]))
+                        up = h + np.int64(hb[n, j]) - least[j]
+                        total[j] += shifted(term, up if term != 0 else np.int64(0))
+                for j in range(cols):
+                    magnitude = abs(total[j])
                     length = np.int64(64) - _leading_zeros(magnitude)  # pyright: ignore
-                    drop = max(length - np.int64(24), np.int64(-149) - least)
+                    drop = max(length - np.int64(24), np.int64(-149) - least[j])
                     kept = shifted(magnitude, -drop)
-                    result = ((drop + least + np.int64(149)) << np.int64(23)) + kept
-                    if kept == 0:
-                        result = np.int64(0)
-                    result = min(result, np.int64(INFINITY))
-                    if total < 0:
+                    result = ((drop + least[j] + np.int64(149)) << np.int64(23)) + kept
+                    result = min(result, np.int64(INFINITY)) if kept > 0 else np.int64(0)
+                    if total[j] < 0:
                         result |= np.int64(1) << np.int64(31)
-                    acc[i, j] = np.uint32(result)
+                    old = acc[i, j]
+                    infinite = (old & np.uint32(INFINITY)) == np.uint32(INFINITY)
+                    acc[i, j] = old if infinite else np.uint32(result)
 
     signature = types.void(
         types.uint32[:, ::1], *_scale_types(), _I64, _I64, _I64, _I64, types.boolean
