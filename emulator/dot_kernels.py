@@ -35,6 +35,15 @@ def _leading_zeros(typing_context: Any, x: Any) -> Any:  # pragma: no cover
     return types.int64(types.int64), generate
 
 
+# At the level of the module: a function in a closure would keep its user out of the disk cache.
+@njit(inline="always")
+def _shifted(x, left):  # type: ignore[no-untyped-def]
+    """X * 2**left towards zero; the result fits by its caller's bounds."""
+    up, down = max(left, np.int64(0)), min(max(-left, np.int64(0)), np.int64(63))
+    magnitude = (abs(x) << up) >> down
+    return -magnitude if x < 0 else magnitude
+
+
 def _const(dtype: Any, ndim: int) -> Any:
     """The type of a C-contiguous array that is only read: accepts read-only arrays too."""
     return types.Array(dtype, ndim, "C", readonly=True)
@@ -200,14 +209,6 @@ def add_truncated_kernel() -> Callable[..., None]:
     has the exponent ``h + h' + top``. zeros: whether zero terms count for the largest exponent.
     """
 
-    def shifted(x, left):  # type: ignore[no-untyped-def]
-        """X * 2**left towards zero; the result fits by its caller's bounds."""
-        up, down = max(left, np.int64(0)), min(max(-left, np.int64(0)), np.int64(63))
-        magnitude = (abs(x) << up) >> down
-        return -magnitude if x < 0 else magnitude
-
-    shifted = njit(_I64(_I64, _I64), inline="always")(shifted)
-
     def add(acc, s, ca, ha, cb, hb, groups, bits, quantum, top, zeros):  # type: ignore[no-untyped-def]
         units, rows, cols = s.shape
         least = np.empty(cols, np.int64)  # the sum counts 2**least
@@ -231,18 +232,18 @@ def add_truncated_kernel() -> Callable[..., None]:
                     c = (pattern & np.int64(0x7FFFFF)) | hidden
                     least[j] -= bits
                     up = max(field, np.int64(1)) - np.int64(150) - least[j]
-                    total[j] = shifted(-c if pattern >> np.int64(31) else c, up)
+                    total[j] = _shifted(-c if pattern >> np.int64(31) else c, up)
                 for n in range(start, stop):
                     c, h = np.int64(ca[n, i]), np.int64(ha[n, i]) + quantum
                     for j in range(cols):
                         term = np.int64(s[n, i, j]) * (c * np.int64(cb[n, j]))
                         up = h + np.int64(hb[n, j]) - least[j]
-                        total[j] += shifted(term, up if term != 0 else np.int64(0))
+                        total[j] += _shifted(term, up if term != 0 else np.int64(0))
                 for j in range(cols):
                     magnitude = abs(total[j])
                     length = np.int64(64) - _leading_zeros(magnitude)  # pyright: ignore
                     drop = max(length - np.int64(24), np.int64(-149) - least[j])
-                    kept = shifted(magnitude, -drop)
+                    kept = _shifted(magnitude, -drop)
                     result = ((drop + least[j] + np.int64(149)) << np.int64(23)) + kept
                     result = min(result, np.int64(INFINITY)) if kept > 0 else np.int64(0)
                     if total[j] < 0:
