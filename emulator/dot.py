@@ -29,6 +29,9 @@ ROWS = 32
 PRODUCTS = 1 << 17
 """Sums of products that are kept at a time: 512 KiB, of up to `ROWS` rows of a tile."""
 
+ELEMENTS = 1 << 21
+"""Elements of both operands that are kept as floats at a time: 8 MiB."""
+
 CHUNK = 16
 
 
@@ -174,7 +177,8 @@ def _tile(plan: Plan, a_codes: Array, a_scales: Array, b_codes: Array, b_scales:
     products = products_kernel(chunk)
     state = plan.start(rows, columns)
     height = min(rows, ROWS)
-    for units in plan.ranges(length, max(1, PRODUCTS // (height * columns))):
+    most = min(PRODUCTS // (height * columns), ELEMENTS // (plan.unit * (rows + columns)))
+    for units in plan.ranges(length, most):
         begin, end = units.start * plan.unit, min(units.stop * plan.unit, length)
         a = np.zeros((rows, len(units) * plan.unit), np.float32)
         b = np.zeros((len(units) * plan.unit, columns), np.float32)
