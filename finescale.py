@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from emulator.blocks import BlockFormat as BlockFormat
+    from emulator.dot import dot as dot
+    from emulator.dot import matmul as matmul
     from emulator.formats import FORMATS as FORMATS
     from emulator.formats import Format as Format
     from emulator.peers import peer as peer
@@ -38,6 +40,8 @@ _HOMES = {
     "dequantize": "emulator.tensor",
     "encode": "emulator.tensor",
     "decode": "emulator.tensor",
+    "dot": "emulator.dot",
+    "matmul": "emulator.dot",
 }
 
 __all__ = [*_HOMES, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -11,6 +11,7 @@ from emulator import reference
 from emulator.formats import FORMATS, FP32, Format
 from emulator.layout import input_layout, output_layout, to_hex
 from emulator.recipes import recipe
+from tests.emulator.dot_examples import run_dot, run_width
 from tests.spec_examples import Example, examples, floats
 
 EXAMPLES = list(examples())
@@ -83,6 +84,8 @@ RUN = {
     "dequantize": run_dequantize,
     "word": run_word,
     "input": run_input,
+    "dot": run_dot,
+    "width": run_width,
 }
 
 
