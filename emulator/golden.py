@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 from emulator import reference
 from emulator.errors import FileFormatError, MismatchError
 from emulator.folder import new_folder
-from emulator.formats import BF16, FORMATS, FP16, Format
+from emulator.formats import BF16, FORMATS, FP16, FP32, Format
 from emulator.layout import WordLayout, Words, from_hex, input_layout, output_layout, to_hex
 from emulator.recipes import Recipe, recipe
 from emulator.stimulus import directed_names, stimulus
@@ -50,6 +51,8 @@ def float_lanes(words: Words, x_format: Format, block_size: int) -> np.ndarray:
 def expected(r: Recipe, x_format: Format, words: Words, threads: int | None = 1) -> Words:
     """Words that a recipe gives for input words, computed by the kernels (spec §11.2).
 
+    The words are one tensor: a tensor scale is that of all of them (spec §14.1).
+
     Args:
         r: an available recipe.
         x_format: FP16, BF16 or FP32.
@@ -65,13 +68,27 @@ def expected(r: Recipe, x_format: Format, words: Words, threads: int | None = 1)
     return layout.pack(codes=q.codes, scale=q.scales)
 
 
-def expected_by_reference(r: Recipe, x_format: Format, words: Words) -> Words:
-    """The same as `expected`, computed by the reference."""
+def expected_by_reference(
+    r: Recipe, x_format: Format, words: Words, tensor: Words | None = None
+) -> Words:
+    """The same as `expected`, computed by the reference.
+
+    ``tensor``: the words that a tensor scale is made from, if these are only some of them.
+    """
     layout = output_layout(r.block_format)
     x = input_layout(x_format, r.block_size).unpack(words)["x"]
-    blocks = [reference.quantize_block([int(b) for b in row], x_format, r) for row in x]
+    g = _tensor_scale(r, x_format, words if tensor is None else tensor)
+    blocks = [reference.quantize_block([int(b) for b in row], x_format, r, g) for row in x]
     codes = np.array([c for _, c in blocks], np.uint8).reshape(-1, r.block_size)
     return layout.pack(codes=codes, scale=np.array([s for s, _ in blocks], np.uint8))
+
+
+def _tensor_scale(r: Recipe, x_format: Format, words: Words) -> Fraction:
+    """The tensor scale of words that are one tensor, by the reference (spec §14)."""
+    x = input_layout(x_format, r.block_size).unpack(words)["x"]
+    magnitudes = x & x.dtype.type(x_format.magnitude_mask)
+    finite = magnitudes[magnitudes <= x_format.max_code]  # in the order of their patterns
+    return reference.tensor_scale([int(finite.max())] if finite.size else [], x_format, r)
 
 
 def _fields(layout: WordLayout) -> list[dict[str, int | str]]:
@@ -195,7 +212,7 @@ def _store_expected(
     picked = np.arange(len(words))
     if source == "kernels":
         picked = np.unique(np.linspace(0, len(words) - 1, SAMPLE).astype(np.int64))[:SAMPLE]
-    exact = expected_by_reference(r, x, words[picked])
+    exact = expected_by_reference(r, x, words[picked], words)
     wrong = np.flatnonzero((fast[picked] != exact).any(axis=1))
     if len(wrong):
         raise MismatchError(
@@ -204,6 +221,9 @@ def _store_expected(
         )
     layout = output_layout(r.block_format)
     entry = _store(target, file, exact if source == "reference" else fast, layout)
+    if r.tensor_scale is not None:
+        g = reference.round_magnitude(_tensor_scale(r, x, words), FP32)
+        entry["tensor_scale"] = f"fp32:{g:08x}"
     return entry | {
         "recipe": _describe(r),
         "input": x.name,

@@ -89,7 +89,7 @@ def _check_expected(
     layout = output_layout(r.block_format)
     spec = _same(folder, entry, layout, expected(r, x, words), f"recipe {r.name}")
     picked = np.unique(np.linspace(0, len(words) - 1, min(sample, len(words))).astype(np.int64))
-    exact = expected_by_reference(r, x, words[picked])
+    exact = expected_by_reference(r, x, words[picked], words)
     for line, got, want in zip(picked, spec[picked], exact, strict=True):
         if (got != want).any():
             raise FileFormatError(
