@@ -1,4 +1,4 @@
-"""Selection by squared error: kernels against the reference, lemmas at their borders, properties."""
+"""Selection by squared error: kernels against the reference, lemmas at their borders, laws."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SCALED = ("ue4m3-4o6-h", "ue4m3-3c-pz-h256", "ue5m3-6c-hbf16", "ue5m3-4o6-pz-hp2
 
 
 @pytest.mark.parametrize(
-    ("r", "fmt"), pairs(CHEAP, SIZES)[::2] + pairs(SCALED, SIZES)[::3], ids=str
+    ("r", "fmt"), pairs(CHEAP, SIZES)[::2] + pairs(SCALED, SIZES)[::3], ids=lambda value: value.name
 )
 def test_blocks_of_every_kind(r: Any, fmt: Any) -> None:
     """spec §15.1, §15.2, §15.3, §15.4, §15.6, §14.7: same codes and scales; decoding too."""
@@ -94,7 +94,7 @@ def test_integers_and_kernel_agree_where_both_decide() -> None:
 
 @njit
 def scores(x, rows, half, code):  # type: ignore[no-untyped-def]
-    return score(x, 0, rows, code * 8, half[code], 256)
+    return score(x, 0, rows, code * 8, half[code], 256)  # pyright: ignore[reportCallIssue]  # intrinsic
 
 
 @pytest.mark.parametrize(
