@@ -100,7 +100,7 @@ def quantize(
     recipe: Recipe | str,
     *,
     axis: int = -1,
-    tensor_scale: float | None = None,
+    tensor_scale: float | np.floating[Any] | None = None,
     seed: int | None = None,
     threads: int | None = None,
     out: Quantized | None = None,

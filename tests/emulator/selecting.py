@@ -120,11 +120,11 @@ def compare(r: Recipe, fmt: Format, x: Any, g: float, count_ties: bool = True) -
 def compare_hard(
     r: Recipe, fmt: Format, count: int, seed: int, count_ties: bool = True
 ) -> Compared:
-    """Compare on ``count`` hard blocks for each tensor scale that the recipe can be given."""
+    """Compare on ``count`` hard blocks, divided over the tensor scales to try with the recipe."""
     total = Compared()
     scales = tensor_scales(r)
-    share = -(-count // len(scales))
     for number, g in enumerate(scales):
+        share = count * (number + 1) // len(scales) - count * number // len(scales)
         x = hard_blocks(r, fmt, share, seed + 100 * number, g)
         total += compare(r, fmt, x, g, count_ties)
     return total
