@@ -100,6 +100,17 @@ def test_dequantize_is_that_of_the_library(cli: Cli, weights: np.ndarray, dtype:
     assert bits(np.load("a.npy")) == bits(dequantize(quantize(weights, "mxfp4")))
 
 
+def test_a_tensor_scale_goes_through_a_file(cli: Cli) -> None:
+    """spec §14.2: it is stored beside the codes, and decoding uses it."""
+    x = np.linspace(-3, 5, 64, dtype=np.float32)
+    np.save("w.npy", x)
+    for name in ("nvfp4", "ue4m3-4o6-h256-b8"):
+        for suffix in ("npz", "safetensors"):
+            cli(*f"quantize w.npy -o q.{suffix} --recipe {name}".split())
+            cli(*f"dequantize q.{suffix} -o y.npy".split())
+            assert bits(np.load("y.npy")) == bits(dequantize(quantize(x, name)))
+
+
 WRONG = [
     ("none.npy -o q.npz --recipe mxfp4", "none.npy: No such file or directory"),
     (". -o q.npz --recipe mxfp4", ".npy or .npz or .safetensors"),
