@@ -90,10 +90,19 @@ class SelectionTables:
     codes: Ints
 
 
+@lru_cache(maxsize=16)
 def _values(fmt: Format) -> tuple[Ints, Ints]:
     """``c`` and ``q`` of all finite codes."""
     parts = [fmt.parts(code)[1:] for code in range(fmt.max_code + 1)]
     c, q = np.array(parts, np.int64).T
+    return c, q
+
+
+@lru_cache(maxsize=16)
+def _middles(fmt: Format) -> tuple[Ints, Ints]:
+    """``c`` and ``q`` of the number halfway below each code from 1 on."""
+    middles = [midpoint(fmt, code) for code in range(1, fmt.max_code + 1)]
+    c, q = np.array(middles, np.int64).T
     return c, q
 
 
@@ -102,10 +111,10 @@ def _lasts(scale: Format, rule: str, g: tuple[int, int]) -> Ints:
     if rule in E8M0_CANDIDATES:
         rows = [[p - 1 for p, _ in scale_steps(scale, r)] for r in E8M0_CANDIDATES[rule]]
         return np.array(rows, np.int64)
-    middles = np.array([midpoint(scale, code) for code in range(1, scale.max_code + 1)], np.int64)
+    c, q = _middles(scale)
     odd = np.arange(1, scale.max_code + 1) % 2 == 1  # ties to the even code (spec §3.1)
-    c, q = middles[:, 0] * g[0], middles[:, 1] + g[1]
-    return np.stack([first_patterns(c * d, q, odd) - 1 for d in DIVISORS[rule]])
+    steps = [first_patterns(c * (d * g[0]), q + g[1], odd) - 1 for d in DIVISORS[rule]]
+    return np.stack(steps)
 
 
 def _rows(element: Format, scale: Format, g: tuple[int, int]) -> npt.NDArray[np.int32]:
@@ -174,8 +183,9 @@ def scaled_product_table(
     assert output.nan_code is not None
     cg, qg = number(g)
     table = np.full((256, 16), output.nan_code, np.uint32 if output.width > 16 else np.uint16)
-    stored = np.array([s for s in range(256) if scale.is_finite(s)])
-    cs, qs = np.array([scale.parts(int(s))[1:] for s in stored], np.int64).T
+    codes = np.arange(256) & scale.magnitude_mask  # bits above the code are ignored (spec §2.6)
+    stored = np.flatnonzero(codes <= scale.max_code)
+    cs, qs = (part[codes[stored]] for part in _values(scale))
     for lane in range(16):
         sign, c, q = element.parts(lane)
         magnitude = rounded_codes(c * cs * cg, q + qs + qg, output)
