@@ -42,10 +42,11 @@ def block_function(recipe: Recipe, g: float, halves: bool) -> Callable[[Bits, By
         halves: whether x holds the upper halves of float32 patterns (int16) or whole ones (int32).
 
     Returns:
-        A function of contiguous arrays, one after the other block; codes and scales are written.
+        A function of contiguous arrays of whole blocks; codes and scales are written.
     """
     size = recipe.block_size
-    if recipe.rule not in CANDIDATES | {"search": ()} or (recipe.rule == "absmax" and g == 1):
+    direct = recipe.rule not in CANDIDATES and recipe.rule != "search"
+    if direct or (recipe.rule == "absmax" and g == 1):
         from emulator.kernels import quantize_kernel
 
         table = tables.scale_table(recipe.scale, recipe.rule, recipe.prevent_zero)
