@@ -22,6 +22,16 @@ from finescale import FORMATS, Quantized, dequantize, encode, quantize, recipe
 
 ELEMENTS = 1 << 24
 
+SELECTING = (
+    "ue4m3-absmax-h-b16",
+    "ue5m3-4o6-pz-b16",
+    "ue4m3-4o6-pz-h-b16",
+    "ue5m3-3c-pz-b16",
+    "ue5m3-6c-pz-b16",
+    "ue5m3-search-b16",
+    "e8m0-fc-b32",
+)
+
 
 def _jobs(elements: int, threads: int) -> dict[str, Callable[[], object]]:
     """The measured calls, by name; each into output that has been touched."""
@@ -35,7 +45,8 @@ def _jobs(elements: int, threads: int) -> dict[str, Callable[[], object]]:
     def add(name: str, source: np.ndarray, recipe_name: str) -> None:
         r = recipe(recipe_name)
         scales = np.zeros(elements // r.block_size, np.uint8)
-        out = Quantized(np.zeros(elements, np.uint8), scales, r)
+        g = None if r.tensor_scale is None else np.float32(1)  # replaced by the call
+        out = Quantized(np.zeros(elements, np.uint8), scales, r, tensor_scale=g)
         jobs[name] = lambda: quantize(source, r, threads=threads, out=out)
 
     for size in (4, 8, 16, 32):
@@ -43,6 +54,8 @@ def _jobs(elements: int, threads: int) -> dict[str, Callable[[], object]]:
     add("quantize b16 bfloat16", half, "ue5m3-absmax-b16")
     add("quantize b16 float16", float16, "ue5m3-absmax-b16")
     add("quantize e8m0 b32 float32", x, "e8m0-floor-b32")
+    for name in SELECTING:
+        add(f"quantize {name}", x, name)
     q = quantize(x, "ue5m3-absmax-b16", threads=threads)
     jobs["dequantize b16 float32"] = lambda: dequantize(q, threads=threads, out=decoded)
     ue5m3 = FORMATS["ue5m3"]

@@ -7,12 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.show import Json, add, print_json, say, table
+from cli.show import Json, add, exact, print_json, say, table
 from emulator.blocks import TENSOR_SCALES
 from emulator.recipes import (
     ALIASES,
     AVAILABLE_RULES,
     BLOCK_SIZES,
+    CHOOSING_SELECTIONS,
     GRAMMAR,
     RULES,
     SELECTIONS,
@@ -23,18 +24,18 @@ from emulator.recipes import (
 
 RULE_TEXT: Mapping[str, str] = {
     "absmax": "amax / 6, rounded to the scale format (spec §8.1)",
-    "4o6": "the better of amax / 6 and amax / 4, by exact squared error",
+    "4o6": "the better of amax / 6 and amax / 4, by exact squared error (spec §15.1)",
     "4o6t": "4o6 in table form",
-    "3c": "the best of amax / 6, one code below it, and amax / 4",
-    "6c": "the best of amax / 6, amax / 4 and the codes beside both",
-    "search": "the best of all scale codes",
+    "3c": "the best of amax / 6, one code below it, and amax / 4 (spec §15.1)",
+    "6c": "the best of amax / 6, amax / 4 and the codes beside both (spec §15.1)",
+    "search": "the best of all scale codes (spec §15.5)",
     "top2": "chosen from the two largest magnitudes",
     "top3": "chosen from the three largest magnitudes",
     "pop": "chosen by a count of set bits",
     "floor": "2^(floor(log2 amax) - 2), as in OCP MX v1.0 (spec §8.4)",
     "ceil": "smallest power of two with amax / scale <= 6 (spec §8.5)",
     "even": "power of two with amax / scale in [3.5, 7) (spec §8.6)",
-    "fc": "the better of floor and ceil, by exact squared error",
+    "fc": "the better of floor and ceil, by exact squared error (spec §15.6)",
 }
 
 
@@ -46,7 +47,8 @@ def register(app: typer.Typer) -> None:
         "$ finescale recipes nvfp4",
         "ue4m3-absmax-h-b16: 16 e2m1 elements per ue4m3 scale, 4.5 bits per element",
         "scale: amax / 6, rounded to the scale format (spec §8.1)",
-        "tensor scale 'h' is not available yet",
+        "tensor scale: the tensor's amax / (6 * 448) as float32 (spec §14.2)",
+        "available",
     )
     add(
         app,
@@ -102,12 +104,24 @@ def _show_recipe(r: Recipe) -> None:
     say(f"scale: {RULE_TEXT[r.rule]}")
     if r.prevent_zero:
         say("pz: scale code 0 is replaced by 1 (spec §8.3)")
+    if r.tensor_scale is not None:
+        say(f"tensor scale: {_tensor_scale_text(r)}")
     say(r.unavailable or "available")
+
+
+def _tensor_scale_text(r: Recipe) -> str:
+    limit = exact(r.scale.max)
+    return {
+        "h": f"the tensor's amax / (6 * {limit}) as float32 (spec §14.2)",
+        "h256": "the tensor's amax / (6 * 256) as float32 (spec §14.3)",
+        "hbf16": f"the tensor's amax / (6 * {limit}) as bfloat16 (spec §14.4)",
+        "hp2": f"smallest power of two g with the tensor's amax / (6 * g) <= {limit} (spec §14.5)",
+    }[str(r.tensor_scale)]
 
 
 def _recipes_tables() -> None:
     rows = []
-    for selection in SELECTIONS:
+    for selection in (*SELECTIONS, *CHOOSING_SELECTIONS):
         sizes = [recipe(f"{selection}-b{b}") for b in BLOCK_SIZES]
         bits = [f"{float(r.block_format.bits_per_element):g}" for r in sizes]
         text = RULE_TEXT[sizes[0].rule] + ("; code 0 becomes 1" if sizes[0].prevent_zero else "")
@@ -117,11 +131,14 @@ def _recipes_tables() -> None:
     say("\nNumbers: bits per element at block size N, which may be any power of two, 2 to 256.")
     say(f"Names: {GRAMMAR}")
     say("Aliases: " + ", ".join(f"{a} = {r}" for a, r in ALIASES.items()))
+    say(
+        f"Tensor scales, with each recipe of ue4m3 or ue5m3: {', '.join(TENSOR_SCALES)} "
+        "(h256: ue4m3 only; spec §14)"
+    )
     say("\nUnderstood in names, but not available yet:")
     for rule in RULES:
         if rule not in AVAILABLE_RULES:
             say(f"  rule {rule}: {RULE_TEXT[rule]}")
-    say(f"  tensor scales: {', '.join(TENSOR_SCALES)}")
     say("  element formats other than e2m1; -e (width of an error datapath); -sr (random bits)")
 
 

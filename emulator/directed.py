@@ -40,6 +40,17 @@ def around(x: Fraction, fmt: Format) -> list[int]:
     return [p for p in (at - 1, at, at + 1) if 0 <= p <= fmt.max_code]
 
 
+TIES = tuple(
+    tuple(Fraction(n, 4) for n in lanes)
+    for lanes in ((24,), (24, 16, 18), (24, 8, 9), (24, 4, 3), (24, 16, 16, 16, 20), (24, 18))
+)
+"""Lanes, in multiples of s, whose squared errors under s and 3/2 * s are equal, but for the last,
+which 3/2 * s serves better (spec §15.3)."""
+
+E8M0_TIES = tuple(tuple(Fraction(n, 2) for n in lanes) for lanes in ((14,), (14, 13), (14, 10)))
+"""The same under s and 2 * s (spec §15.6)."""
+
+
 class Mixer:
     """Deterministic small integers from a seed: a 64-bit linear congruential generator."""
 
@@ -152,6 +163,23 @@ class Directed:
                 continue
             points = [p for t in THRESHOLDS for p in around(t * value, self.x)]
             yield from self._blocks(floor_pattern(amax, self.x), points)
+
+    def choices(self) -> Iterator[Block]:
+        """Equal errors under two scales, and one ulp beside them in one lane (spec §15.3)."""
+        factor, ties = (Fraction(3, 2), TIES) if self.scale.has_zero else (Fraction(2), E8M0_TIES)
+        for value in self.values:
+            if not value or value * factor not in self.values:
+                continue
+            for points in ties:
+                lanes = [value * p for p in points][: self.size]
+                if not all(self.x.value(floor_pattern(x, self.x)) == x for x in lanes):
+                    continue  # beyond the input format's range or bits
+                patterns = [floor_pattern(x, self.x) for x in lanes]
+                for step in (0, 1, -1):
+                    block = [*patterns[:-1], patterns[-1] + step]
+                    block += [0] * (self.size - len(block))
+                    turn = self._mix.below(self.size)
+                    yield [self._signed(p) for p in block[turn:] + block[:turn]]
 
     def extremes(self) -> Iterator[Block]:
         """Amax beyond both ends of the scale's range, and infinite, with elements at thresholds."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 from emulator import reference
 from emulator.errors import FileFormatError, MismatchError
 from emulator.folder import new_folder
-from emulator.formats import BF16, FP16, Format
+from emulator.formats import BF16, FP16, FP32, Format
 from emulator.layout import WordLayout, Words, from_hex, input_layout, output_layout, to_hex
 from emulator.recipes import Recipe
 from emulator.stimulus import directed_names, stimulus
@@ -51,6 +52,8 @@ def float_lanes(words: Words, x_format: Format, block_size: int) -> np.ndarray:
 def expected(r: Recipe, x_format: Format, words: Words, threads: int | None = 1) -> Words:
     """Words that a recipe gives for input words, computed by the kernels (spec §11.2).
 
+    The words are one tensor: a tensor scale is that of all of them (spec §14.1).
+
     Args:
         r: an available recipe.
         x_format: FP16, BF16 or FP32.
@@ -66,13 +69,27 @@ def expected(r: Recipe, x_format: Format, words: Words, threads: int | None = 1)
     return layout.pack(codes=q.codes, scale=q.scales)
 
 
-def expected_by_reference(r: Recipe, x_format: Format, words: Words) -> Words:
-    """The same as `expected`, computed by the reference."""
+def expected_by_reference(
+    r: Recipe, x_format: Format, words: Words, tensor: Words | None = None
+) -> Words:
+    """The same as `expected`, computed by the reference.
+
+    ``tensor``: the words that a tensor scale is made from, if these are only some of them.
+    """
     layout = output_layout(r.block_format)
     x = input_layout(x_format, r.block_size).unpack(words)["x"]
-    blocks = [reference.quantize_block([int(b) for b in row], x_format, r) for row in x]
+    g = _tensor_scale(r, x_format, words if tensor is None else tensor)
+    blocks = [reference.quantize_block([int(b) for b in row], x_format, r, g) for row in x]
     codes = np.array([c for _, c in blocks], np.uint8).reshape(-1, r.block_size)
     return layout.pack(codes=codes, scale=np.array([s for s, _ in blocks], np.uint8))
+
+
+def _tensor_scale(r: Recipe, x_format: Format, words: Words) -> Fraction:
+    """The tensor scale of words that are one tensor, by the reference (spec §14)."""
+    x = input_layout(x_format, r.block_size).unpack(words)["x"]
+    magnitudes = x & x.dtype.type(x_format.magnitude_mask)
+    finite = magnitudes[magnitudes <= x_format.max_code]  # in the order of their patterns
+    return reference.tensor_scale([int(finite.max())] if finite.size else [], x_format, r)
 
 
 def _fields(layout: WordLayout) -> list[dict[str, int | str]]:
@@ -200,16 +217,20 @@ def describe_stimulus(r: Recipe, x: Format, name: str, seed: int) -> dict[str, A
     }
 
 
-def describe_expected(r: Recipe, x: Format, name: str, source: str, words: int) -> dict[str, Any]:
-    """What the manifest says of the ``words`` required words of a stimulus besides the words."""
-    return {
+def describe_expected(r: Recipe, x: Format, name: str, source: str, words: Words) -> dict[str, Any]:
+    """What the manifest says of the required words of the stimulus ``words``, besides them."""
+    about = {
         "file": f"expected/{r.name}/{x.name}-{_shared(name, r)}.hex",
         "stimulus": describe_stimulus(r, x, name, 0)["file"],
         "recipe": _describe(r),
         "input": x.name,
         "source": source,
-        "reference_words": words if source == "reference" else min(SAMPLE, words),
+        "reference_words": len(words) if source == "reference" else min(SAMPLE, len(words)),
     }
+    if r.tensor_scale is not None:
+        g = reference.round_magnitude(_tensor_scale(r, x, words), FP32)
+        about["tensor_scale"] = f"fp32:{g:08x}"
+    return about
 
 
 def _shared(name: str, r: Recipe) -> str:
@@ -220,11 +241,11 @@ def _shared(name: str, r: Recipe) -> str:
 def _store_expected(
     target: Path, r: Recipe, x: Format, name: str, words: Words, source: str
 ) -> dict[str, Any]:
-    about = describe_expected(r, x, name, source, len(words))
+    about = describe_expected(r, x, name, source, words)
     file = about["file"]
     fast = expected(r, x, words)
     picked = sample_rows(len(words), about["reference_words"])
-    exact = expected_by_reference(r, x, words[picked])
+    exact = expected_by_reference(r, x, words[picked], words)
     wrong = np.flatnonzero((fast[picked] != exact).any(axis=1))
     if len(wrong):
         raise MismatchError(

@@ -105,10 +105,10 @@ def _check_expected(
         if entry["source"] not in SOURCES:
             raise ValueError(f"source {entry['source']!r} is not one of {', '.join(SOURCES)}")
         want = expected(r, x, words)
-    about = describe_expected(r, x, source["generator"], entry["source"], len(words))
+    about = describe_expected(r, x, source["generator"], entry["source"], words)
     spec = _same(folder, entry, about, layout, want, f"recipe {r.name}")
     picked = sample_rows(len(words), sample)
-    exact = expected_by_reference(r, x, words[picked])
+    exact = expected_by_reference(r, x, words[picked], words)
     for line, got, need in zip(picked, spec[picked], exact, strict=True):
         if (got != need).any():
             raise FileFormatError(

@@ -23,7 +23,10 @@ E8M0_RULES = ("floor", "ceil", "even", "fc")
 RULES = FLOAT_RULES + E8M0_RULES
 ERROR_BITS_RULES = ("4o6", "3c", "6c")
 
-AVAILABLE_RULES = ("absmax", "floor", "ceil", "even")
+CHOOSING_RULES = ("4o6", "4o6t", "3c", "6c", "search", "fc")
+"""Rules that compare the squared errors of several scale codes."""
+
+AVAILABLE_RULES = ("absmax", "4o6", "3c", "6c", "search", "floor", "ceil", "even", "fc")
 
 ALIASES = {"nvfp4": "ue4m3-absmax-h-b16", "mxfp4": "e8m0-floor-b32"}
 
@@ -140,8 +143,8 @@ class Recipe:
             return f"rule {self.rule!r} is not available yet"
         if self.element != E2M1:
             return f"element format {self.element.name} is not available yet"
-        if self.tensor_scale is not None:
-            return f"tensor scale {self.tensor_scale!r} is not available yet"
+        if self.error_bits is not None:
+            return "a selection with an error datapath of limited width is not available yet"
         if self.sr_bits is not None:
             return "stochastic rounding is not available yet"
         return None
@@ -151,7 +154,7 @@ class Recipe:
         if self.unavailable is not None:
             raise NotAvailableError(
                 f"{self.name}: {self.unavailable} (available rules: {', '.join(AVAILABLE_RULES)}; "
-                "e2m1 elements, no tensor scale, round to nearest even)"
+                "e2m1 elements, exact errors, round to nearest even)"
             )
         return self
 
@@ -205,12 +208,34 @@ SELECTIONS = (
     "e8m0-ceil",
     "e8m0-even",
 )
-"""Recipes that this version computes, without their block sizes."""
+"""Recipes, without their block sizes, whose scale code is a function of the block's amax alone."""
+
+CHOOSING_SELECTIONS = (
+    *(
+        f"{scale}-{rule}{pz}"
+        for scale in ("ue4m3", "ue5m3")
+        for rule in ("4o6", "3c", "6c", "search")
+        for pz in ("", "-pz")
+    ),
+    "e8m0-fc",
+)
+"""Recipes that choose among scale codes by the squared error of the block (spec §15)."""
+
+SCALED_SELECTIONS = tuple(
+    f"{selection}-{kind}"
+    for selection in (*SELECTIONS[:4], *CHOOSING_SELECTIONS[:-1])
+    for kind in TENSOR_SCALES
+    if kind != "h256" or selection.startswith("ue4m3")
+)
+"""Recipes with a tensor scale (spec §14)."""
+
+ALL_SELECTIONS = SELECTIONS + CHOOSING_SELECTIONS + SCALED_SELECTIONS
+"""All recipes that this version computes, without their block sizes."""
 
 
 def recipe_names() -> list[str]:
     """Names of the available recipes at the usual block sizes, then the aliases."""
-    return [f"{s}-b{b}" for s in SELECTIONS for b in BLOCK_SIZES] + list(ALIASES)
+    return [f"{s}-b{b}" for s in ALL_SELECTIONS for b in BLOCK_SIZES] + list(ALIASES)
 
 
 assert all(kind in _GRAMMAR.pattern for kind in TENSOR_SCALES)

@@ -6,10 +6,10 @@ Each function follows the clauses it cites and nothing else; it exists to be rea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
-from emulator.formats import FP32, Format
+from emulator.formats import BF16, FP32, Format
 from emulator.recipes import Recipe
 
 
@@ -97,17 +97,62 @@ def _round_ieee(magnitude: Fraction, output: Format) -> int:
     return min(round_magnitude(magnitude, output), output.inf_code)
 
 
-def scale_code(amax: Fraction, recipe: Recipe) -> int:
-    """Scale code of a block without NaN and infinity from its amax (spec §8)."""
+ONE = Fraction(1)
+
+CANDIDATES = {
+    "absmax": ((6, 0),),
+    "4o6": ((6, 0), (4, 0)),
+    "3c": ((6, 0), (6, -1), (4, 0)),
+    "6c": ((6, 0), (6, -1), (6, 1), (4, 0), (4, -1), (4, 1)),
+}
+"""Divisor of amax and offset of the code of each candidate, in order (spec §8.1, §15.1)."""
+
+
+def candidate_codes(amax: Fraction, recipe: Recipe, g: Fraction = ONE) -> list[int]:
+    """Scale codes that the rule considers for a block of that amax (spec §8, §15.1)."""
     fmt = recipe.scale
-    if recipe.rule == "absmax":
-        code = round_magnitude(amax / 6, fmt)  # spec §8.1
+    if recipe.rule == "search":
+        codes = list(range(1, fmt.max_code + 1)) if amax else [0]  # spec §15.5
+    elif recipe.rule in CANDIDATES:
+        codes = [
+            min(round_magnitude(amax / (divisor * g), fmt), fmt.max_code) + offset
+            for divisor, offset in CANDIDATES[recipe.rule]
+        ]
     elif amax == 0:
-        code = 0  # spec §8.7
+        codes = [0]  # spec §8.7
     else:
-        code = fmt.bias + {"floor": _floor, "ceil": _ceil, "even": _even}[recipe.rule](amax)
-    code = min(max(code, 0), fmt.max_code)  # spec §8.2, §8.7
-    return max(code, 1) if recipe.prevent_zero else code  # spec §8.3
+        rules = ("floor", "ceil") if recipe.rule == "fc" else (recipe.rule,)  # spec §15.6
+        exponents = {"floor": _floor, "ceil": _ceil, "even": _even}
+        codes = [fmt.bias + exponents[rule](amax) for rule in rules]
+    codes = [min(max(code, 0), fmt.max_code) for code in codes]  # spec §8.2, §8.7
+    return [max(code, 1) for code in codes] if recipe.prevent_zero else codes  # spec §8.3
+
+
+def squared_error(
+    magnitudes: Sequence[Fraction], code: int, recipe: Recipe, g: Fraction = ONE
+) -> Fraction:
+    """Sum of the squared distances of a block to what a scale code makes of it (spec §15.2)."""
+    scale = recipe.scale.value(code) * g
+    total = Fraction(0)
+    for x in magnitudes:
+        value = recipe.element.value(_element_magnitude(x, scale, recipe.element)) * scale
+        total += (x - value) ** 2
+    return total
+
+
+def scale_code(amax: Fraction, recipe: Recipe, g: Fraction = ONE) -> int:
+    """Scale code of a block of that amax, under a rule with one candidate (spec §8)."""
+    (code,) = candidate_codes(amax, recipe, g)
+    return code
+
+
+def chosen_code(magnitudes: Sequence[Fraction], recipe: Recipe, g: Fraction = ONE) -> int:
+    """Scale code of a block without NaN and infinity (spec §8, §15.3)."""
+    codes = candidate_codes(max(magnitudes), recipe, g)  # spec §7.1
+    if len(codes) == 1:
+        return codes[0]
+    # `min` keeps the first of equal ones, as spec §15.3 does.
+    return min(codes, key=lambda code: squared_error(magnitudes, code, recipe, g))
 
 
 def _floor(amax: Fraction) -> int:
@@ -126,11 +171,29 @@ def _even(amax: Fraction) -> int:
     return floor_log2(amax * 2 / 7)
 
 
-def quantize_block(bits: Sequence[int], x_format: Format, recipe: Recipe) -> tuple[int, list[int]]:
-    """Scale code and element codes of one block, given as float patterns (spec §6 to §9).
+def tensor_scale(bits: Iterable[int], x_format: Format, recipe: Recipe) -> Fraction:
+    """Tensor scale of all elements of a tensor, given as float patterns (spec §14.1 to §14.5)."""
+    amax = max((abs(x_format.value(b)) for b in bits if x_format.is_finite(b)), default=Fraction(0))
+    if amax == 0 or recipe.tensor_scale is None:
+        return ONE
+    limit = Fraction(256) if recipe.tensor_scale == "h256" else recipe.scale.max
+    exact = amax / (6 * limit)
+    smallest = Fraction(1, 1 << 126)
+    if recipe.tensor_scale == "hp2":
+        exponent = floor_log2(exact)
+        power = Fraction(2) ** exponent
+        return max(power if power == exact else 2 * power, smallest)
+    fmt = BF16 if recipe.tensor_scale == "hbf16" else FP32
+    return max(fmt.value(round_magnitude(exact, fmt)), smallest)
+
+
+def quantize_block(
+    bits: Sequence[int], x_format: Format, recipe: Recipe, g: Fraction = ONE
+) -> tuple[int, list[int]]:
+    """Scale code and element codes of one block, given as float patterns (spec §6 to §9, §15).
 
     A block shorter than the recipe's block size is padded with +0 (spec §5.2); only the codes of
-    the given elements are returned.
+    the given elements are returned. ``g`` is the tensor scale, if there is one (spec §14.7).
 
     Raises:
         NotAvailableError: if the recipe cannot be computed yet.
@@ -145,31 +208,32 @@ def quantize_block(bits: Sequence[int], x_format: Format, recipe: Recipe) -> tup
     if any(x_format.is_inf(b) for b in bits):
         code = recipe.scale.max_code  # spec §6.2
     else:
-        amax = max(abs(x_format.value(b)) for b in bits)  # spec §7.1
-        code = scale_code(amax, recipe)
-    return code, [_element(b, x_format, code, recipe) for b in bits]
+        code = chosen_code([abs(x_format.value(b)) for b in bits], recipe, g)
+    scale = recipe.scale.value(code) * g
+    return code, [_element(b, x_format, scale, recipe.element) for b in bits]
 
 
-def _element(x_bits: int, x_format: Format, code: int, recipe: Recipe) -> int:
-    """Element code of one float under a finite scale code (spec §9, §6.2)."""
-    element, scale = recipe.element, recipe.scale.value(code)
+def _element(x_bits: int, x_format: Format, scale: Fraction, element: Format) -> int:
+    """Element code of one float under a scale (spec §9, §6.2)."""
     sign = element.sign_mask if x_bits & x_format.sign_mask else 0  # spec §9.2
     if x_format.is_inf(x_bits):
         return sign | element.max_code  # spec §6.2
-    if scale == 0:
-        return sign  # spec §9.3
-    magnitude = round_magnitude(abs(x_format.value(x_bits)) / scale, element)  # spec §9.1
-    return sign | min(magnitude, element.max_code)
+    return sign | _element_magnitude(abs(x_format.value(x_bits)), scale, element)
+
+
+def _element_magnitude(x: Fraction, scale: Fraction, element: Format) -> int:
+    """Magnitude code of x >= 0 under a scale (spec §9.1, §9.3)."""
+    return min(round_magnitude(x / scale, element), element.max_code) if scale else 0
 
 
 def dequantize_block(
-    scale: int, codes: Sequence[int], recipe: Recipe, output: Format = FP32
+    scale: int, codes: Sequence[int], recipe: Recipe, output: Format = FP32, g: Fraction = ONE
 ) -> list[int]:
-    """Patterns in ``output`` of the elements of one block (spec §10)."""
+    """Patterns in ``output`` of the elements of one block (spec §10, §14.7)."""
     if recipe.scale.is_nan(scale):
         assert output.nan_code is not None
         return [output.nan_code] * len(codes)  # spec §10.2
-    s = recipe.scale.value(scale)
+    s = recipe.scale.value(scale) * g
     return [
         (output.sign_mask if code & recipe.element.sign_mask else 0)
         | _round_ieee(abs(recipe.element.value(code)) * s, output)

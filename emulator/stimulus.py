@@ -2,7 +2,8 @@
 
 Names that depend on the scale format or rule carry it, so that recipes can share files:
 ``zeros``, ``specials``, ``subnormals``, ``scales-ue5m3``, ``elements-ue5m3``,
-``extremes-ue5m3``, ``sweep`` (every value of a 16-bit input format in some lane) and ``random``.
+``extremes-ue5m3``, ``choices-ue5m3`` (equal squared errors, for recipes that compare them),
+``sweep`` (every value of a 16-bit input format in some lane) and ``random``.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from emulator.directed import Directed
 from emulator.errors import UnknownNameError, near
 from emulator.formats import Format
 from emulator.layout import Words, input_layout
-from emulator.recipes import Recipe
+from emulator.recipes import CHOOSING_RULES, Recipe
 
 RANDOM_BLOCKS = 256
 """Blocks of the random stimulus unless more are asked for."""
@@ -29,12 +30,14 @@ _PER_SCALE: dict[str, Callable[[Directed], object]] = {
     "scales": Directed.scales,
     "elements": Directed.elements,
     "extremes": Directed.extremes,
+    "choices": Directed.choices,
 }
 
 
 def directed_names(recipe: Recipe) -> list[str]:
     """Names of the directed stimuli of a recipe."""
-    return [*_PLAIN, *(f"{name}-{recipe.scale.name}" for name in _PER_SCALE)]
+    per_scale = [n for n in _PER_SCALE if n != "choices" or recipe.rule in CHOOSING_RULES]
+    return [*_PLAIN, *(f"{name}-{recipe.scale.name}" for name in per_scale)]
 
 
 def stimulus_names(recipe: Recipe, x_format: Format) -> list[str]:

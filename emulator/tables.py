@@ -54,7 +54,7 @@ def first_pattern(c: int, q: int, beyond: bool = False) -> int:
     return min(((k + 149) << 23) + m, INF)
 
 
-def _midpoint(fmt: Format, code: int) -> tuple[int, int]:
+def midpoint(fmt: Format, code: int) -> tuple[int, int]:
     """Return ``(c, q)`` of the real number halfway between the values of ``code - 1`` and it."""
     _, c0, q0 = fmt.parts(code - 1)
     _, c1, q1 = fmt.parts(code)
@@ -106,11 +106,11 @@ def step_table(start: int, steps: Iterable[tuple[int, int]]) -> StepTable:
     return StepTable(shift, low, high, last)
 
 
-def _scale_steps(scale: Format, rule: str) -> list[tuple[int, int]]:
+def scale_steps(scale: Format, rule: str) -> list[tuple[int, int]]:
     """Steps of the scale code over amax, clamped to the finite codes (spec §8.2, §8.7)."""
     codes = range(1, scale.max_code + 1)
     if rule == "absmax":  # spec §8.1, ties to the even code: an even one is reached at equality
-        middles = [_midpoint(scale, code) for code in codes]
+        middles = [midpoint(scale, code) for code in codes]
         return [
             (first_pattern(6 * c, q, beyond=code % 2 == 1), code)
             for code, (c, q) in zip(codes, middles, strict=True)
@@ -145,9 +145,16 @@ def scale_table(scale: Format, rule: str, prevent_zero: bool) -> StepTable:
             f"scale format {scale.name} needs a NaN code and no infinity (spec §6.1, §6.2)"
         )
     smallest = int(prevent_zero)
-    steps = [(p, max(code, smallest)) for p, code in _scale_steps(scale, rule) if p < INF]
+    steps = [(p, max(code, smallest)) for p, code in scale_steps(scale, rule) if p < INF]
     steps += [(INF, scale.max_code), (INF + 1, scale.nan_code)]
     return step_table(smallest, steps)
+
+
+def element_midpoints(element: Format) -> list[tuple[int, int]]:
+    """Return ``(c, q)`` of the seven thresholds of an element format, under scale 1."""
+    if element.max_code != 7:
+        raise NotAvailableError(f"element format {element.name} is not available yet")
+    return [midpoint(element, code) for code in range(1, 8)]
 
 
 @lru_cache(maxsize=64)
@@ -159,10 +166,7 @@ def element_rows(element: Format, scale: Format) -> Patterns:
         element code. A NaN scale has no steps and no sign (spec §6.1); scale zero has no steps
         (spec §9.3).
     """
-    codes = range(1, element.max_code + 1)
-    if len(codes) != 7:
-        raise NotAvailableError(f"element format {element.name} is not available yet")
-    middles = [_midpoint(element, code) for code in codes]
+    middles = element_midpoints(element)
     rows = np.full((256, 8), NEVER, np.int32)
     for stored in range(256):
         code = stored & scale.magnitude_mask
@@ -174,7 +178,7 @@ def element_rows(element: Format, scale: Format) -> Patterns:
         if cs:
             rows[stored, :7] = [
                 first_pattern(c * cs, q + qs, beyond=k % 2 == 1) - 1
-                for k, (c, q) in zip(codes, middles, strict=True)
+                for k, (c, q) in enumerate(middles, 1)
             ]
     return rows
 

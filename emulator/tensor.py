@@ -30,6 +30,9 @@ from emulator.encoding import encode as encode
 from emulator.formats import BF16, FP16
 from emulator.pieces import flat, piece_limit, pieces, run, thread_count
 from emulator.recipes import Recipe
+from emulator.scaled_tables import scaled_product_table
+from emulator.selection import block_function
+from emulator.tensor_scale import given_scale, scale_of, tensor_amax
 
 Codes = npt.NDArray[np.uint8]
 
@@ -97,30 +100,34 @@ def quantize(
     recipe: Recipe | str,
     *,
     axis: int = -1,
-    tensor_scale: float | None = None,
+    tensor_scale: float | np.floating[Any] | None = None,
     seed: int | None = None,
     threads: int | None = None,
     out: Quantized | None = None,
 ) -> Quantized:
-    """Quantize a tensor in blocks along one axis (spec §5 to §9).
+    """Quantize a tensor in blocks along one axis (spec §5 to §9, §14, §15).
 
     Args:
         x: float32, bfloat16 (of ml_dtypes) or float16; any shape but (), any memory layout.
         recipe: a `Recipe`, or its name.
         axis: the axis along which blocks run; negative ones count from the end.
-        tensor_scale: for recipes with a tensor scale; none of them is available yet.
+        tensor_scale: for recipes with a tensor scale: the one to use (spec §14.6) instead of that
+            of x (spec §14.1), for which x is read twice.
         seed: for recipes with stochastic rounding; none of them is available yet.
         threads: number of threads; None means one per core. The bits do not depend on it.
         out: a result of the same recipe, shape and axis to be overwritten and returned; its
-            arrays may have any memory layout. Else arrays in the memory order of x are made.
+            arrays may have any memory layout, and its tensor scale is replaced too. Else arrays
+            in the memory order of x are made.
 
     Returns:
-        Codes (uint8, shape of x), scales (uint8), recipe and axis. The scratch space beside
-        input and output stays below 1 MiB per thread.
+        Codes (uint8, shape of x), scales (uint8), recipe, axis and tensor scale. The scratch
+        space beside input and output stays below 2 MiB per thread.
 
     Raises:
-        TypeError: if x is no array of these types (spec §4.1), or out no Quantized.
-        ValueError: if x is empty, the axis or threads out of range, or out does not fit.
+        TypeError: if x is no array of these types (spec §4.1), out no Quantized, or the tensor
+            scale no number.
+        ValueError: if x is empty, the axis or threads out of range, or out or the tensor scale
+            does not fit.
         NotAvailableError: if this version cannot compute the recipe.
     """
     chosen = available_recipe(recipe)
@@ -129,14 +136,15 @@ def quantize(
     axis = blocked_axis(axis, x.ndim)
     if x.size == 0:
         raise ValueError(f"x of shape {x.shape} is empty: there is nothing to quantize")
-    if tensor_scale is not None:
-        raise ValueError(f"tensor_scale={tensor_scale}: {chosen.name} has no tensor scale")
+    g = None if tensor_scale is None else given_scale(tensor_scale, chosen)
     if seed is not None:
         raise ValueError(f"seed={seed}: {chosen.name} rounds nothing at random")
     threads = thread_count(threads)
-    table = tables.scale_table(chosen.scale, chosen.rule, chosen.prevent_zero)
-    rows = tables.element_rows(chosen.element, chosen.scale).reshape(-1)
-    steps = (table.shift, table.low, table.high, table.last, rows)
+    if out is not None:
+        _check_out_quantized(out, x, chosen, axis)
+    if g is None and chosen.tensor_scale is not None:
+        g = scale_of(tensor_amax(bit_view(x), fmt, threads), chosen)
+    stored = None if g is None else np.float32(g)
     if out is None:
         scales = scales_shape(x.shape, axis, chosen.block_size)
         out = Quantized(
@@ -144,15 +152,11 @@ def quantize(
             np.empty_like(x, np.uint8, shape=scales),
             chosen,
             axis,
+            stored,
         )
-    else:
-        _check_out_quantized(out, x, chosen, axis)
-
-    from emulator.kernels import quantize_kernel
-
     block = chosen.block_size
     halves = fmt is BF16
-    kernel = quantize_kernel(block, halves)
+    kernel = block_function(chosen, 1.0 if g is None else g, halves)
     signed, word = (np.int16, np.uint16) if halves else (np.int32, np.uint32)
 
     def work(x: Array, codes: Array, scales: Array) -> None:
@@ -171,7 +175,7 @@ def quantize(
             flat_x = scratch.reshape(-1)
         in_codes = np.empty(flat_x.size, np.uint8) if flat_codes is None else flat_codes
         in_scales = np.empty(scales.size, np.uint8) if flat_scales is None else flat_scales
-        kernel(flat_x.view(signed), in_codes, in_scales, *steps)
+        kernel(flat_x.view(signed), in_codes, in_scales)
         if flat_codes is None:
             codes[...] = in_codes.reshape(padded)[..., :length]
         if flat_scales is None:
@@ -179,6 +183,7 @@ def quantize(
 
     in_place = fmt is not FP16
     _over_blocks(work, (bit_view(x), out.codes), out.scales, axis, block, in_place, threads)
+    object.__setattr__(out, "tensor_scale", stored)  # overwritten like the arrays
     return out
 
 
@@ -214,7 +219,11 @@ def dequantize(
         out = np.empty_like(q.codes, dtype)
     else:
         check_out(out, q.shape, dtype, (q.codes, q.scales))
-    table = tables.product_table(q.recipe.block_format, fmt).reshape(-1)
+    if q.tensor_scale is None:
+        table = tables.product_table(q.recipe.block_format, fmt).reshape(-1)
+    else:
+        g = float(q.tensor_scale)
+        table = scaled_product_table(q.recipe.block_format, fmt, g).reshape(-1)
 
     from emulator.kernels import dequantize_kernel
 

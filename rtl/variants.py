@@ -15,6 +15,9 @@ from emulator.formats import FORMATS, Format
 from emulator.layout import WordLayout, input_layout, output_layout
 from emulator.recipes import BLOCK_SIZES, Recipe, recipe
 
+RULES = ("absmax", "floor", "ceil", "even")
+"""Rules that there is hardware for."""
+
 INPUTS = ("bf16", "fp16", "fp32")
 """Input formats of the quantizer."""
 
@@ -47,7 +50,7 @@ class Variant:
 
     Raises:
         ValueError: if a part is out of its range.
-        NotAvailableError: if the recipe cannot be computed yet.
+        NotAvailableError: if the recipe cannot be computed yet, or has no hardware yet.
     """
 
     recipe: Recipe
@@ -56,6 +59,14 @@ class Variant:
 
     def __post_init__(self) -> None:
         self.recipe.require_available()
+        if self.recipe.rule not in RULES or self.recipe.tensor_scale is not None:
+            what = f"rule {self.recipe.rule!r}"
+            if self.recipe.rule in RULES:
+                what = f"tensor scale {self.recipe.tensor_scale!r}"
+            raise NotAvailableError(
+                f"{self.recipe.name}: hardware for {what} is not available yet (rules with "
+                f"hardware: {', '.join(RULES)}; no tensor scale)"
+            )
         if self.input.name not in INPUTS:
             raise ValueError(f"input format {self.input.name} is not one of {', '.join(INPUTS)}")
         if self.recipe.block_size > MAX_LANES:

@@ -7,7 +7,7 @@ import numpy as np
 from emulator.errors import MismatchError
 from emulator.formats import FORMATS
 from emulator.golden import expected, expected_by_reference
-from emulator.recipes import SELECTIONS, recipe
+from emulator.recipes import ALL_SELECTIONS, CHOOSING_SELECTIONS, SELECTIONS, recipe
 from emulator.stimulus import stimulus, stimulus_names
 from tests.exhaustive import HARDWARE, Job
 
@@ -18,6 +18,11 @@ FULL_AMAX = ("ue4m3-absmax", "ue5m3-absmax", "e8m0-even")
 BLOCKS_PER_UNIT = 2000
 PATTERNS_PER_UNIT = 1 << 28
 CODES_PER_UNIT = 16
+
+SELECTING = {"absmax": (30, 2000), "4o6": (30, 2000), "3c": (6, 1000), "6c": (6, 1000)}
+SELECTING |= {"search": (12, 100), "fc": (60, 2000)}
+"""Units, and blocks per unit, for each recipe of a rule."""
+SELECTING_BLOCKS = (2, 4, 8, 16, 32)
 
 
 def encode_unit(name: str, unit: int) -> int:
@@ -65,6 +70,15 @@ def special_unit(selection: str, x_name: str, unit: int) -> int:
             raise MismatchError(f"{r.name} {x_name}: {name} word {np.argmax(wrong)}")
         compared += len(words)
     return compared
+
+
+def selecting_unit(selection: str, blocks: int, unit: int) -> int:
+    """Hard blocks through kernels and reference; block size and input change with the unit."""
+    from tests.emulator.selecting import compare_hard
+
+    r = recipe(f"{selection}-b{SELECTING_BLOCKS[unit % len(SELECTING_BLOCKS)]}")
+    x = FORMATS[INPUTS[(unit + unit // len(SELECTING_BLOCKS)) % len(INPUTS)]]
+    return compare_hard(r, x, blocks, 2000 + unit, count_ties=False).blocks
 
 
 def lane_unit(variant_name: str, unit: int) -> int:
@@ -155,6 +169,33 @@ def jobs() -> list[Job]:
                     "spec §6 to §9",
                     f"{here}:special_unit",
                     (selection, x),
+                    5,
+                )
+            )
+    for selection in ALL_SELECTIONS:
+        rule = selection.split("-")[1]
+        if rule in SELECTING:
+            units, blocks = SELECTING[rule]
+            found.append(
+                Job(
+                    f"hard blocks {selection}",
+                    "kernels with reference",
+                    "spec §6 to §9, §14, §15",
+                    f"{here}:selecting_unit",
+                    (selection, blocks),
+                    units,
+                    units * blocks,
+                )
+            )
+    for selection in CHOOSING_SELECTIONS:
+        if "search" not in selection:
+            found.append(
+                Job(
+                    f"special blocks {selection} bf16",
+                    "kernels with reference",
+                    "spec §6 to §9, §15",
+                    f"{here}:special_unit",
+                    (selection, "bf16"),
                     5,
                 )
             )

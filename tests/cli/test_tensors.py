@@ -100,13 +100,24 @@ def test_dequantize_is_that_of_the_library(cli: Cli, weights: np.ndarray, dtype:
     assert bits(np.load("a.npy")) == bits(dequantize(quantize(weights, "mxfp4")))
 
 
+def test_a_tensor_scale_goes_through_a_file(cli: Cli) -> None:
+    """spec §14.2: it is stored beside the codes, and decoding uses it."""
+    x = np.linspace(-3, 5, 64, dtype=np.float32)
+    np.save("w.npy", x)
+    for name in ("nvfp4", "ue4m3-4o6-h256-b8"):
+        for suffix in ("npz", "safetensors"):
+            cli(*f"quantize w.npy -o q.{suffix} --recipe {name}".split())
+            cli(*f"dequantize q.{suffix} -o y.npy".split())
+            assert bits(np.load("y.npy")) == bits(dequantize(quantize(x, name)))
+
+
 WRONG = [
     ("none.npy -o q.npz --recipe mxfp4", "none.npy: No such file or directory"),
     (". -o q.npz --recipe mxfp4", ".npy or .npz or .safetensors"),
     ("w.npy -o q.npz --recipe ue5m4-absmax-b16", "did you mean ue5m3-absmax-b16"),
     ("w.npy -o q.npz --recipe ue5m3-absmax-b17", "power of two from 2 to 256"),
-    ("w.npy -o q.npz --recipe ue5m3-4o6-b16", "rule '4o6' is not available yet"),
-    ("w.npy -o q.npz --recipe nvfp4", "tensor scale 'h' is not available yet"),
+    ("w.npy -o q.npz --recipe ue5m3-top2-b16", "rule 'top2' is not available yet"),
+    ("w.npy -o q.npz --recipe ue5m3-3c-e8-b16", "error datapath of limited width is not avail"),
     ("w.npy -o q.npz --recipe mxfp4 --axis 2", "w.npy: tensor 'w': axis 2"),
     ("w.npy -o q.npz --recipe mxfp4 --axis -3", "w.npy: tensor 'w': axis -3"),
     ("w.npy -o q.npz --recipe mxfp4 --key v", "w.npy: no tensor 'v' (it has w)"),

@@ -259,6 +259,24 @@ def test_folders_in_the_way(tmp_path: Path) -> None:
     assert (other / "thesis.tex").exists()
 
 
+@pytest.mark.parametrize("source", ["kernels", "reference"])
+def test_recipes_that_choose_and_tensor_scales(tmp_path: Path, source: str) -> None:
+    """spec §11.4: the words of a file are one tensor, whose tensor scale the manifest names."""
+    recipes = [recipe(n) for n in ("ue4m3-4o6-b4", "ue4m3-absmax-h-b4", "e8m0-fc-b4", "nvfp4")]
+    manifest = golden.write(tmp_path / "v", recipes, [BF16], blocks=300, source=source)
+    assert integrity.check(tmp_path / "v").expected_words > 5000
+    by_recipe = {r.name: [] for r in recipes}
+    for entry in manifest["expected"]:
+        by_recipe[entry["recipe"]["name"]].append(entry)
+    assert any("choices-ue4m3" in e["file"] for e in by_recipe["ue4m3-4o6-b4"])
+    assert any("choices-e8m0" in e["file"] for e in by_recipe["e8m0-fc-b4"])
+    for r in recipes:
+        assert all(("tensor_scale" in e) == (r.tensor_scale is not None) for e in by_recipe[r.name])
+    zeros = next(e for e in by_recipe["ue4m3-absmax-h-b4"] if "zeros" in e["file"])
+    smallest = max(BF16.value(1) / (6 * 448), FP32.value(0x800000))  # below which g does not go
+    assert FP32.value(int(zeros["tensor_scale"].removeprefix("fp32:"), 16)) == smallest
+
+
 def test_refusals(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="source 'gpu' is not"):
         golden.write(tmp_path / "v", [R], [BF16], source="gpu")
@@ -266,8 +284,8 @@ def test_refusals(tmp_path: Path) -> None:
         golden.write(tmp_path / "v", [R], [BF16], blocks=0)
     with pytest.raises(ValueError, match="at least one recipe"):
         golden.write(tmp_path / "v", [], [BF16])
-    with pytest.raises(NotAvailableError, match="'4o6' is not available yet"):
-        golden.write(tmp_path / "v", [recipe("ue5m3-4o6-b16")], [BF16])
+    with pytest.raises(NotAvailableError, match="'pop' is not available yet"):
+        golden.write(tmp_path / "v", [recipe("ue5m3-pop-b16")], [BF16])
     folder = small(tmp_path / "v")
     with pytest.raises(FileFormatError, match="no vectors for ue5m3-absmax-b4 with fp32 input"):
         golden.load(folder, R, FORMATS["fp32"])

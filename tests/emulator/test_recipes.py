@@ -64,7 +64,13 @@ def test_any_power_of_two(size: int) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["ue5m3-4o6-b16", "nvfp4", "e2m3.e8m0-floor-b32", "ue4m3-absmax-sr8-b16", "e8m0-fc-b32"],
+    [
+        "ue5m3-4o6t-b16",
+        "ue5m3-top2-b16",
+        "ue5m3-4o6-e6-b16",
+        "e2m3.e8m0-floor-b32",
+        "ue4m3-absmax-sr8-b16",
+    ],
 )
 def test_later_recipes_parse_but_do_not_compute(name: str) -> None:
     with pytest.raises(NotAvailableError, match="is not available yet"):

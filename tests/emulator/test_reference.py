@@ -35,22 +35,40 @@ def run_decode(e: Example) -> tuple[str, str]:
     return f"{reference.decode(int(e.left, 16), FORMATS[e.subject], output):x}", f"{want:x}"
 
 
+def given_scale(options: list[str]) -> Fraction | None:
+    """The value of ``g=`` and a float32 pattern."""
+    return FP32.value(int(options[0].removeprefix("g="), 16)) if options else None
+
+
+def run_tensor_scale(e: Example) -> tuple[str, str]:
+    r = recipe(e.subject)
+    x_format, bits = floats(e.left)
+    output, [want] = floats(e.right)
+    g = reference.tensor_scale(bits, x_format, r)
+    pattern = reference.round_magnitude(g, output)
+    assert output.value(pattern) == g
+    return f"{pattern:x}", f"{want:x}"
+
+
 def run_quantize(e: Example) -> tuple[str, str]:
     r = recipe(e.subject)
-    x_format, bits = floats(e.left.lower())
+    left, *options = e.left.lower().split()
+    x_format, bits = floats(left)
+    g = given_scale(options) or reference.tensor_scale(bits, x_format, r)
     blocks = [bits[i : i + r.block_size] for i in range(0, len(bits), r.block_size)]
     got = []
     for block in blocks:
-        scale, codes = reference.quantize_block(block, x_format, r)
+        scale, codes = reference.quantize_block(block, x_format, r, g)
         got.append(f"{scale:02x} " + "".join(f"{c:x}" for c in codes))
     return " | ".join(got), e.right
 
 
 def run_dequantize(e: Example) -> tuple[str, str]:
-    scale, codes = e.left.split()
+    scale, codes, *options = e.left.split()
     output, want = floats(e.right)
+    g = given_scale(options) or reference.ONE
     got = reference.dequantize_block(
-        int(scale, 16), [int(c, 16) for c in codes], recipe(e.subject), output
+        int(scale, 16), [int(c, 16) for c in codes], recipe(e.subject), output, g
     )
     return str(got), str(want)
 
@@ -80,6 +98,7 @@ def run_input(e: Example) -> tuple[str, str]:
 RUN = {
     "encode": run_encode,
     "decode": run_decode,
+    "tensor-scale": run_tensor_scale,
     "quantize": run_quantize,
     "dequantize": run_dequantize,
     "word": run_word,
@@ -133,5 +152,5 @@ def test_refusals_name_the_clause() -> None:
         reference.encode(0, FP32, FORMATS["ue5m3"], overflow="ieee")
     with pytest.raises(ValueError, match="5 elements do not make a block of 4"):
         reference.quantize_block([0] * 5, FP32, recipe("ue5m3-absmax-b4"))
-    with pytest.raises(ValueError, match="'4o6' is not available yet"):
-        reference.quantize_block([0], FP32, recipe("ue5m3-4o6-b4"))
+    with pytest.raises(ValueError, match="'top2' is not available yet"):
+        reference.quantize_block([0], FP32, recipe("ue5m3-top2-b4"))

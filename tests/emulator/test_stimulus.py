@@ -77,6 +77,22 @@ def test_every_element_tie_and_its_neighbours_are_met(block: int) -> None:
             assert {pattern - 1, pattern, pattern + 1} <= met
 
 
+@pytest.mark.parametrize("x", [BF16, FP16, FP32], ids=lambda f: f.name)
+@pytest.mark.parametrize("name", ["ue4m3-4o6-b8", "ue5m3-search-b4", "e8m0-fc-b4"])
+def test_choices_are_for_recipes_that_choose(name: str, x: Format) -> None:
+    """spec §15.3: blocks with equal errors under s and the other scale, and beside them."""
+    r = recipe(name)
+    generator = f"choices-{r.scale.name}"
+    assert generator in stimulus_names(r, x)
+    assert generator not in stimulus_names(recipe("ue4m3-absmax-b8"), x)
+    assert generator not in stimulus_names(recipe("e8m0-floor-b8"), x)
+    rows = lanes(generator, r, x) & x.magnitude_mask
+    assert len(rows) > 50
+    amaxes = {x.value(int(p)) for p in rows.max(axis=1)}
+    factor = 7 if r.rule == "fc" else 6
+    assert sum(factor * r.scale.value(c) in amaxes for c in range(1, r.scale.max_code)) > 10
+
+
 def test_thresholds_are_the_midpoints_of_e2m1() -> None:
     assert list(THRESHOLDS) == [(E2M1.value(k) + E2M1.value(k + 1)) / 2 for k in range(7)]
 

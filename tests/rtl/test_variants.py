@@ -6,7 +6,7 @@ import pytest
 
 from emulator.errors import NotAvailableError, UnknownNameError
 from emulator.formats import FORMATS
-from emulator.recipes import BLOCK_SIZES, SELECTIONS, recipe
+from emulator.recipes import BLOCK_SIZES, CHOOSING_SELECTIONS, SELECTIONS, recipe
 from rtl.variants import CUTS, INPUTS, Variant, default_variants, variant
 
 
@@ -47,7 +47,16 @@ def test_default_set() -> None:
         ("quantizer-ue5m3-absmax-b12-bf16", ValueError, r"spec §5.3"),
         ("quantizer-ue5m3-absmax-b16-bf16-cut", ValueError, r"cuts '' are not"),
         ("quantizer-ue5m3-absmax-b16-bf16-cutoa", ValueError, r"cuts 'oa' are not"),
-        ("quantizer-ue5m3-search-b16-bf16", NotAvailableError, r"not available yet"),
+        ("quantizer-ue5m3-top2-b16-bf16", NotAvailableError, r"rule 'top2' is not available yet"),
+        *(
+            (f"quantizer-{s}-b16-bf16", NotAvailableError, r"hardware for rule '.*' is not avail")
+            for s in CHOOSING_SELECTIONS
+        ),
+        (
+            "quantizer-ue4m3-absmax-h-b16-bf16",
+            NotAvailableError,
+            r"b16: hardware for tensor scale 'h' is not available yet",
+        ),
     ],
 )
 def test_refused_names(name: str, error: type[Exception], message: str) -> None:
