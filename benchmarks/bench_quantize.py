@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Callable
 
@@ -31,6 +32,17 @@ SELECTING = (
     "ue5m3-search-b16",
     "e8m0-fc-b32",
 )
+
+
+REQUIRED = {
+    "quantize b16 float32": 0.30,
+    "quantize ue4m3-absmax-h-b16": 0.20,
+    "quantize ue5m3-4o6-pz-b16": 0.10,
+    "quantize ue5m3-3c-pz-b16": 0.06,
+    "quantize ue5m3-search-b16": 0.006,
+    "dequantize b16 float32": 0.50,
+}
+"""Least ratios, on one thread."""
 
 
 def _jobs(elements: int, threads: int) -> dict[str, Callable[[], object]]:
@@ -83,20 +95,25 @@ def ratios(elements: int = ELEMENTS, rounds: int = 7, threads: int = 1) -> dict[
     return {name: copyto / seconds for name, seconds in best.items()}
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description="Speed of the emulator, np.copyto = 1.")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--elements", type=int, default=ELEMENTS)
     options = parser.parse_args()
     found = ratios(options.elements, threads=options.threads)
+    below = [n for n, least in REQUIRED.items() if options.threads == 1 and found[n] < least]
     if options.json:
         print(json.dumps({name: round(ratio, 3) for name, ratio in found.items()}, indent=2))
-        return
+        return bool(below)
     print(f"elements per second, np.copyto = 1 ({options.elements} elements)")
     for name, ratio in found.items():
-        print(f"  {name:28s} {ratio:6.3f}")
+        verdict = ""
+        if name in REQUIRED and options.threads == 1:
+            verdict = f"  required {REQUIRED[name]:g}: {'too slow' if name in below else 'ok'}"
+        print(f"  {name:28s} {ratio:6.3f}{verdict}")
+    return bool(below)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
