@@ -63,11 +63,21 @@ struct Pauses {
     }
 };
 
+// The model's constructor already draws the first values of registers, so that its context has to
+// be set up before: registers without a reset start at random, as they do in hardware.
+struct Context : VerilatedContext {
+    explicit Context(uint64_t seed) {
+        randReset(2);
+        randSeed(static_cast<int>(seed % INT32_MAX) + 1);  // 0 would mean: by the time of day
+    }
+};
+
 struct Bench {
-    VerilatedContext context;
+    Context context;
     Vtop top{&context};
     uint64_t cycle = 0;
 
+    explicit Bench(uint64_t seed) : context{seed} {}
     void settle() {
         top.clk = 0;
         top.eval();
@@ -93,7 +103,7 @@ struct Bench {
 struct Counts {
     size_t accepted = 0, emitted = 0, dropped_from = 0, dropped_to = 0;
     uint64_t first_accept = 0, last_accept = 0;
-    uint64_t first_latency = 0, min_latency = UINT64_MAX, max_latency = 0;
+    uint64_t min_latency = UINT64_MAX, max_latency = 0;
     std::string problem;
 };
 
@@ -101,7 +111,7 @@ class Driver {
   public:
     Driver(const std::vector<unsigned char>& in, size_t words, Pauses valid, Pauses ready,
            uint64_t seed, uint64_t reset_cycle, uint64_t idle_limit)
-        : in_(in), words_(words), valid_(valid), ready_(ready), random_{seed * 2 + 1},
+        : bench_{seed}, in_(in), words_(words), valid_(valid), ready_(ready), random_{seed * 2 + 1},
           reset_cycle_(reset_cycle), idle_limit_(idle_limit), accept_cycle_(words) {
         out.reserve((words + kDrain) * OUT_BYTES);
         for (int k = 0; k < 8; ++k) random_.next();
@@ -109,7 +119,6 @@ class Driver {
 
     void run(int argc, char** argv) {
         bench_.context.commandArgs(argc, argv);
-        bench_.context.randReset(2);  // registers without a reset start at random
         bench_.top.rst = 1;
         bench_.reset();
         drain("after reset");
@@ -128,6 +137,7 @@ class Driver {
             }
         }
         drain("after the last word");
+        if (counts.problem.empty()) close_sink();
     }
 
     uint64_t cycles() const { return bench_.cycle; }
@@ -182,7 +192,6 @@ class Driver {
             return;
         }
         const uint64_t latency = bench_.cycle - accept_cycle_[k];
-        if (k == 0) counts.first_latency = latency;
         if (latency < counts.min_latency) counts.min_latency = latency;
         if (latency > counts.max_latency) counts.max_latency = latency;
     }
@@ -209,6 +218,24 @@ class Driver {
         }
         if (counts.emitted != before && counts.problem.empty())
             fail((std::string("a word came out ") + when).c_str());
+    }
+
+    // Offers words to a sink that is never ready: valid does not wait for ready (spec §12.2).
+    void close_sink() {
+        Vtop& top = bench_.top;
+        size_t next = 0;
+        top.i_valid = 1;
+        top.o_ready = 0;
+        bench_.offer(&in_[0]);
+        const uint64_t limit = counts.max_latency + kDrain;
+        for (uint64_t k = 0; k < limit && counts.problem.empty(); ++k) {
+            bench_.settle();
+            sample();
+            const bool accept = top.i_ready;
+            bench_.edge();
+            if (accept) bench_.offer(&in_[++next % words_ * IN_BYTES]);
+        }
+        if (!waiting_ && counts.problem.empty()) fail("o_valid waits for o_ready (spec §12.2)");
     }
 
     bool fail(const char* what) {
@@ -267,9 +294,8 @@ int bulk(int argc, char** argv) {
     std::printf("\"dropped_from\": %zu, \"dropped_to\": %zu, ", c.dropped_from, c.dropped_to);
     std::printf("\"first_accept\": %" PRIu64 ", \"last_accept\": %" PRIu64 ", ", c.first_accept,
                 c.last_accept);
-    std::printf("\"first_latency\": %" PRIu64 ", \"min_latency\": %" PRIu64
-                ", \"max_latency\": %" PRIu64 ", ",
-                c.first_latency, c.min_latency, c.max_latency);
+    std::printf("\"min_latency\": %" PRIu64 ", \"max_latency\": %" PRIu64 ", ", c.min_latency,
+                c.max_latency);
     std::printf("\"seconds\": %.6f, \"problem\": \"%s\"}\n", seconds, c.problem.c_str());
     return 0;
 }
@@ -278,7 +304,7 @@ int bulk(int argc, char** argv) {
 int bare(char** argv) {
     const size_t words = std::strtoull(argv[3], nullptr, 10);
     const std::vector<unsigned char> in = read_words(argv[2], words);
-    Bench bench;
+    Bench bench{0};
     bench.reset();
     bench.top.i_valid = 1;
     bench.top.o_ready = 1;

@@ -19,7 +19,12 @@ from rtl.variants import Variant
 EXPLAINED = 5
 """Number of differing blocks that are explained."""
 
-SCALE_CLAUSES = {"absmax": "§8.1", "floor": "§8.4", "ceil": "§8.5", "even": "§8.6"}
+SCALE_CLAUSES = {
+    "absmax": "spec §8.1",
+    "floor": "spec §8.4",
+    "ceil": "spec §8.5",
+    "even": "spec §8.6",
+}
 
 
 @dataclass(frozen=True)
@@ -163,7 +168,7 @@ def explain(
         lines.append(
             f"{block} scale, lane {peak} is largest: x {show(x[peak], source)} => "
             f"dut {show(dut_scale, recipe.scale)}, spec {show(spec_scale, recipe.scale)} "
-            f"(spec {clause})"
+            f"({clause})"
         )
     differing = [i for i, (s, d) in enumerate(zip(spec_codes, dut_codes, strict=True)) if s != d]
     shown = differing[: 1 if lines else lanes]  # lanes follow a wrong scale
@@ -175,7 +180,7 @@ def explain(
             f"{block} lane {lane}: x {show(x[lane], source)}, "
             f"scale {show(spec_scale, recipe.scale)} => "
             f"dut {show(dut_codes[lane], recipe.element)}, "
-            f"spec {show(spec_codes[lane], recipe.element)} (spec {clause})"
+            f"spec {show(spec_codes[lane], recipe.element)} ({clause})"
         )
     if len(differing) > len(shown):
         lines.append(f"{block}: {len(differing) - len(shown)} more lanes differ")
@@ -185,29 +190,29 @@ def explain(
 def _special_clause(x: list[int], source: Format) -> str:
     """The clause of blocks with NaN or infinity, or an empty string."""
     if any(source.is_nan(b) for b in x):
-        return "§6.1"
-    return "§6.2" if any(source.is_inf(b) for b in x) else ""
+        return "spec §6.1"
+    return "spec §6.2" if any(source.is_inf(b) for b in x) else ""
 
 
 def _scale_clause(spec: int, dut: int, variant: Variant) -> str:
     """The clause that decides the scale code of a finite block."""
     scale = variant.recipe.scale
     if spec == dut & (scale.magnitude_mask | scale.sign_mask):
-        return "§2.3"  # a bit above the code's width is set
+        return "spec §2.3"  # a bit above the code's width is set
     if variant.recipe.prevent_zero and spec == 1:
-        return "§8.3"
+        return "spec §8.3"
     if not scale.has_zero and spec in (0, scale.max_code):
-        return "§8.7"
-    return "§8.2" if spec == scale.max_code else SCALE_CLAUSES[variant.recipe.rule]
+        return "spec §8.7"
+    return "spec §8.2" if spec == scale.max_code else SCALE_CLAUSES[variant.recipe.rule]
 
 
 def _element_clause(spec: int, dut: int, scale_code: int, scale: Format, element: Format) -> str:
     """The clause that decides an element code of a finite block."""
     if (spec ^ dut) == element.sign_mask:
-        return "§9.2"
+        return "spec §9.2"
     if scale.is_finite(scale_code) and scale.value(scale_code) == 0:
-        return "§9.3"
-    return "§9.1"
+        return "spec §9.3"
+    return "spec §9.1"
 
 
 def show(code: int, fmt: Format) -> str:

@@ -22,6 +22,7 @@ from cocotb_tests.scoreboard import judge
 from cocotb_tests.vectors import Vectors, gather, protocol_tests
 from emulator import golden
 from emulator.errors import MismatchError
+from emulator.folder import new_file
 from emulator.stimulus import stimulus
 from rtl.variants import Variant
 
@@ -62,7 +63,10 @@ def run_cocotb(model: Model, vectors: Vectors, report: Report, seed: int = 1) ->
 
 
 def _note_timing(report: Report, measured: dict[str, Any]) -> None:
-    """Take latency and interval from a run at full rate; two engines have to agree."""
+    """Take latency and interval from a run at full rate; two engines have to agree.
+
+    A design of any latency has to accept one word per cycle (spec §12.5).
+    """
     latency, worst, interval = (measured[k] for k in ("latency", "latency_max", "interval"))
     if latency is None or interval is None:
         raise MismatchError(f"{report.variant}: too few words to measure latency and interval")
@@ -76,6 +80,8 @@ def _note_timing(report: Report, measured: dict[str, Any]) -> None:
             f"{report.variant}: cocotb measures a latency of {report.latency} cycles, the C++ "
             f"driver one of {latency}"
         )
+    if interval != 1.0:
+        raise MismatchError(f"{report.variant}: interval {interval:g} cycles, not 1 (spec §12.5)")
     report.latency, report.interval = latency, interval
 
 
@@ -181,7 +187,8 @@ def simulate(
         The report; a design given by a file may have any latency, ours has its variant's.
 
     Raises:
-        MismatchError: if a word differs, with the first differences explained.
+        MismatchError: if a word differs, with the first differences explained, if the protocol
+            is broken, or if the interval is not 1.
         ToolError: if a tool is missing or fails, or the ports differ.
         ValueError: if a number of blocks is below 0.
     """
@@ -258,7 +265,6 @@ def _export(variant: Variant, folder: Path) -> Path:
     from rtl.verilog import to_verilog
 
     path = folder / f"{variant.module}.v"
-    temporary = path.with_suffix(".v.new")
-    temporary.write_text(to_verilog(variant))
-    temporary.replace(path)
+    with new_file(path) as part:
+        part.write_text(to_verilog(variant))
     return path

@@ -182,3 +182,25 @@ class Stream:
             if self.dut.o_valid.value:
                 late.append(int(self.dut.o_payload.value))
         return late
+
+    async def close_sink(self, words: list[int], latency: int) -> str:
+        """Offer words to a sink that is never ready: valid does not wait for ready (spec §12.2).
+
+        Args:
+            words: input words, at least one.
+            latency: the longest latency seen before.
+
+        Returns:
+            What broke the protocol, or an empty string.
+        """
+        dut, offers = self.dut, itertools.cycle(words)
+        dut.i_payload.value = next(offers)
+        dut.i_valid.value = 1
+        dut.o_ready.value = 0
+        for _ in range(latency + DRAIN):
+            await self.edge
+            if dut.o_valid.value:
+                return ""
+            if dut.i_ready.value:
+                dut.i_payload.value = next(offers)
+        return "o_valid waits for o_ready (spec §12.2)"

@@ -52,7 +52,10 @@ class Job:
 
 
 async def stream_test(dut: Any, test: str, source: Iterator[bool], sink: Iterator[bool]) -> None:
-    """Send all words of a test; words that come out late are recorded behind the others."""
+    """Send all words of a test; words that come out late are recorded behind the others.
+
+    Then the sink closes for good, and a word has to become valid all the same (spec §12.2).
+    """
     job, stream = Job(test), Stream(dut)
     await stream.start()
     late = await stream.drain()
@@ -63,6 +66,9 @@ async def stream_test(dut: Any, test: str, source: Iterator[bool], sink: Iterato
         seen.problem = f"{len(late)} words came out within {DRAIN} cycles after reset"
     if not seen.problem:
         seen.words += await stream.drain()
+        if job.words:
+            longest = max(seen.latencies, default=0)
+            seen.problem = await stream.close_sink(job.words, longest)
     job.finish(seen, seconds=seconds)
 
 

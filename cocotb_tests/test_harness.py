@@ -83,6 +83,8 @@ FAULTS = {
     "ignored reset": (7, "reset_in_mid_stream", "came out .*after reset"),
     "no output at all": (8, "full_rate", "no word was compared"),
     "word after reset": (10, "full_rate", "came out .*after reset"),
+    "valid waits for ready": (13, "full_rate", r"o_valid waits for o_ready .spec §12.2."),
+    "register without reset": (14, "full_rate", "400 of 400 words differ"),
 }
 
 
@@ -92,6 +94,25 @@ def test_cocotb_finds(built, name):
     verdict = cocotb_run(built, fault, test)[0].verdict
     with pytest.raises(MismatchError, match=message):
         verdict.require()
+
+
+def test_valid_waits_in_every_pattern(built):
+    """Pauses alone do not show it: the sink has to stay closed (spec §12.2)."""
+    tests = ("full_rate", "random_both", "source_pauses", "sink_pauses")
+    for result in cocotb_run(built, 13, *tests):
+        assert not result.verdict.mismatches
+        assert result.verdict.problems == ["o_valid waits for o_ready (spec §12.2)"]
+
+
+def test_registers_start_at_random_by_the_seed(built):
+    """A register without a reset has another first value for another seed, 0 included."""
+    given, found = words(), set[bytes]()
+    for seed in (0, 1, 2, 0):
+        run = BulkModel(built).run(given.words, seed=seed, plusargs=("+fault=14",))
+        assert not run.problem
+        found.add((run.words[0] ^ given.spec[0]).tobytes())
+        assert driver_verdict(built, 0, seed=seed, ready=128).require().compared == 400
+    assert len(found) == 3 and bytes(2) not in found
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -56,6 +56,30 @@ def test_a_users_design_with_other_bits_fails(tmp_path):
         simulate(OURS, dut=file, folder=tmp_path, blocks=500, bulk_blocks=0)
 
 
+HALF_RATE = """
+module half (input clk, rst, i_valid, o_ready, output i_ready, o_valid, {payloads});
+    wire ready;
+    reg beat;
+    always @(posedge clk) beat <= !rst && !beat;
+    assign i_ready = ready && beat;
+    {module} core (.clk(clk), .rst(rst), .i_payload(i_payload), .i_valid(i_valid && beat),
+        .i_ready(ready), .o_payload(o_payload), .o_valid(o_valid), .o_ready(o_ready));
+endmodule
+"""
+
+
+@slow
+def test_a_users_design_accepts_a_word_per_cycle(tmp_path):
+    """Its latency is free, its interval is not (spec §12.5)."""
+    bits = (OURS.input_layout.width, OURS.output_layout.width)
+    payloads = "input [{}:0] i_payload, output [{}:0] o_payload".format(*(n - 1 for n in bits))
+    file = tmp_path / "half.v"
+    text = HALF_RATE.format(payloads=payloads, module=OURS.module)
+    file.write_text(to_verilog(OURS) + text)
+    with pytest.raises(MismatchError, match=r"interval 2 cycles, not 1 \(spec §12.5\)"):
+        simulate(OURS, dut=file, top="half", folder=tmp_path, blocks=500, bulk_blocks=0)
+
+
 @slow
 def test_verify_finds_bits_and_latency():
     assert verify(OURS, to_verilog(OURS), blocks=1_000).latency == 3
