@@ -43,6 +43,7 @@ exhaustive: $(STAMP)
 
 bench: $(STAMP)
 	@$(BIN)/python -m benchmarks.bench_quantize
+	@$(BIN)/python -m benchmarks.bench_dot
 	@$(BIN)/python -m benchmarks.bench_simulation
 
 smoke: $(STAMP)

@@ -52,7 +52,8 @@ def test_counts_and_cases(cli: Cli, small: np.ndarray, name: str, axis: int) -> 
     for case in row["cases"]:
         i, j = case["index"]
         block = (i // p.block_size, j) if axis == 0 else (i, j // p.block_size)
-        assert case["x"] == f"{int(x.view(np.uint16 if p.bfloat16_only else np.uint32)[i, j]):08x}"
+        bits, digits = (np.uint16, 4) if p.bfloat16_only else (np.uint32, 8)
+        assert case["x"] == f"{int(x.view(bits)[i, j]):0{digits}x}"
         have = (case["scale"]["peer"], case["scale"]["exact"])
         assert have == tuple(f"{int(q.scales[block]):02x}" for q in (theirs, ours))
         have = (case["element"]["peer"], case["element"]["exact"])
