@@ -8,9 +8,9 @@ from pathlib import Path
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from compare.cache import write_atomically
 from compare.results import Comparison, Row
 from compare.synthesis import Spread
+from emulator.generated import update_file
 
 BEGIN, END = "<!-- comparison:begin -->", "<!-- comparison:end -->"
 """Markers in the README between which the table stands."""
@@ -192,12 +192,4 @@ def update_readme(path: Path, comparison: Comparison) -> bool:
     """
     if not comparison.ok:
         raise ValueError("a comparison with failures does not go into the README")
-    text = path.read_text(encoding="utf-8")
-    head, begin, rest = text.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{path}: no markers {BEGIN} and {END}")
-    changed = f"{head}{BEGIN}\n{readme_table(comparison)}\n{END}{tail}"
-    if changed != text:
-        write_atomically(path, changed)
-    return changed != text
+    return update_file(path, BEGIN, END, f"{BEGIN}\n{readme_table(comparison)}\n{END}")

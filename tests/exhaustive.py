@@ -23,7 +23,7 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from emulator.folder import new_file
+from emulator.generated import update_file
 
 ROOT = Path(__file__).parent.parent
 STATE = ROOT / "build" / "exhaustive"
@@ -172,12 +172,7 @@ def record(path: Path, jobs: list[Job], compared: dict[str, int]) -> None:
     for job in jobs:
         lines.append(f"| {job.name} | {compared[job.name]:,} | {job.what} | {job.clause} |")
     lines.append(END)
-    before, begin, rest = path.read_text("utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{path} has no markers for the record")
-    with new_file(path) as part:
-        part.write_text(before + "\n".join(lines) + after, "utf-8")
+    update_file(path, BEGIN, END, "\n".join(lines))
 
 
 def main(arguments: Iterable[str] | None = None) -> int:

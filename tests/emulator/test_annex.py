@@ -32,5 +32,5 @@ def test_exact_text(value: Fraction, text: str) -> None:
 
 
 def test_text_without_markers() -> None:
-    with pytest.raises(ValueError, match="no annex markers"):
+    with pytest.raises(ValueError, match="no markers"):
         insert("nothing here")
