@@ -62,14 +62,8 @@ def register(app: typer.Typer) -> None:
 def _describe_recipe(name: str) -> dict[str, Any]:
     r = recipe(name)
     return {
-        "name": r.name,
+        **r.describe(),
         "alias": name if name in ALIASES else None,
-        "element": r.element.name,
-        "scale": r.scale.name,
-        "rule": r.rule,
-        "prevent_zero": r.prevent_zero,
-        "tensor_scale": r.tensor_scale,
-        "block_size": r.block_size,
         "bits_per_element": float(r.block_format.bits_per_element),
         "available": r.unavailable is None,
         "reason": r.unavailable,

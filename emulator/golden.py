@@ -99,18 +99,6 @@ def _fields(layout: WordLayout) -> list[dict[str, int | str]]:
     ]
 
 
-def _describe(r: Recipe) -> dict[str, Any]:
-    return {
-        "name": r.name,
-        "element": r.element.name,
-        "scale": r.scale.name,
-        "rule": r.rule,
-        "prevent_zero": r.prevent_zero,
-        "tensor_scale": r.tensor_scale,
-        "block_size": r.block_size,
-    }
-
-
 def _store(folder: Path, name: str, words: Words, layout: WordLayout) -> dict[str, Any]:
     data = "".join(line + "\n" for line in to_hex(words, layout)).encode()
     path = folder / name
@@ -222,7 +210,7 @@ def describe_expected(r: Recipe, x: Format, name: str, source: str, words: Words
     about = {
         "file": f"expected/{r.name}/{x.name}-{_shared(name, r)}.hex",
         "stimulus": describe_stimulus(r, x, name, 0)["file"],
-        "recipe": _describe(r),
+        "recipe": r.describe(),
         "input": x.name,
         "source": source,
         "reference_words": len(words) if source == "reference" else min(SAMPLE, len(words)),

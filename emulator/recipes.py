@@ -136,6 +136,18 @@ class Recipe:
     def __str__(self) -> str:
         return self.name
 
+    def describe(self) -> dict[str, str | int | bool | None]:
+        """The parts by name, as plain data."""
+        return {
+            "name": self.name,
+            "element": self.element.name,
+            "scale": self.scale.name,
+            "rule": self.rule,
+            "prevent_zero": self.prevent_zero,
+            "tensor_scale": self.tensor_scale,
+            "block_size": self.block_size,
+        }
+
     @property
     def unavailable(self) -> str | None:
         """Why this version cannot compute the recipe, or None if it can."""

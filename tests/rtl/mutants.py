@@ -5,6 +5,8 @@ A mutant replaces one unit by a subclass that holds the sound unit and spoils on
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from typing import Any
 from unittest import mock
 
 from amaranth.hdl import Module
@@ -17,36 +19,38 @@ from rtl.variants import Variant
 from rtl.verilog import to_verilog
 
 
-class FlippedThreshold(Element):
+class SpoiledElement(Element):
+    """The sound unit between the ports, one of its inputs overruled by `fault`."""
+
+    @abstractmethod
+    def fault(self, sound: Element) -> Any:
+        """The statement that overrules an input of the sound unit."""
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        sound = Element(self.shapes)
+        place(m, platform, "sound", sound, kind="sound_element")
+        m.d.comb += [
+            sound.lane.eq(self.lane),
+            sound.thresholds.eq(self.thresholds),
+            self.fault(sound),
+            self.code.eq(sound.code),
+        ]
+        return m
+
+
+class FlippedThreshold(SpoiledElement):
     """The lowest bit of the threshold 7m is flipped (spec §9.1)."""
 
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
-        sound = Element(self.shapes)
-        place(m, platform, "sound", sound, kind="sound_element")
-        m.d.comb += [
-            sound.lane.eq(self.lane),
-            sound.thresholds.eq(self.thresholds),
-            sound.thresholds.n7[0].eq(~self.thresholds.n7[0]),
-            self.code.eq(sound.code),
-        ]
-        return m
+    def fault(self, sound: Element) -> Any:
+        return sound.thresholds.n7[0].eq(~self.thresholds.n7[0])
 
 
-class WrongTie(Element):
+class WrongTie(SpoiledElement):
     """A number exactly on the threshold m or 5m counts as beyond it (spec §3.1)."""
 
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
-        sound = Element(self.shapes)
-        place(m, platform, "sound", sound, kind="sound_element")
-        m.d.comb += [
-            sound.lane.eq(self.lane),
-            sound.lane.sticky.eq(1),
-            sound.thresholds.eq(self.thresholds),
-            self.code.eq(sound.code),
-        ]
-        return m
+    def fault(self, sound: Element) -> Any:
+        return sound.lane.sticky.eq(1)
 
 
 class ShiftedExponent(ThresholdGenerator):
