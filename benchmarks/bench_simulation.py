@@ -22,9 +22,8 @@ from cocotb_tests import model, toolchain
 from cocotb_tests.bulk import BulkModel
 from cocotb_tests.harness import Stimulus, run_tests
 from cocotb_tests.scoreboard import judge
-from emulator import golden
-from emulator.stimulus import stimulus
-from rtl.variants import Variant, variant
+from cocotb_tests.subjects import subject
+from rtl.variants import QuantizerVariant, Variant, quantizer
 from rtl.verilog import to_verilog
 
 VARIANT = "quantizer-ue5m3-absmax-b16-bf16"
@@ -50,7 +49,7 @@ class Ratio:
         return self.ratio >= self.required
 
 
-def _build(v: Variant) -> model.Model:
+def _build(v: QuantizerVariant) -> model.Model:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{v.module}.v"
         path.write_text(to_verilog(v))
@@ -58,8 +57,8 @@ def _build(v: Variant) -> model.Model:
 
 
 def _given(v: Variant, blocks: int) -> Stimulus:
-    words = stimulus("random", v.recipe, v.input, blocks=blocks, seed=5)
-    return Stimulus(words, golden.expected(v.recipe, v.input, words))
+    words = subject(v).stimulus("random", words=blocks, seed=5)
+    return Stimulus(words, subject(v).expected(words))
 
 
 def _processor_seconds() -> float:
@@ -104,7 +103,7 @@ def ratios(name: str = VARIANT) -> list[Ratio]:
         MismatchError: if a word differs; a fast wrong answer is no answer.
         ToolError: if a tool is missing.
     """
-    built = _build(variant(name))
+    built = _build(quantizer(name))
     return [cocotb_ratio(built), driver_ratio(built)]
 
 

@@ -72,9 +72,9 @@ def compare(
     A variant gets a row only if its simulation was right in every word. Results are kept by
     content in build/cache: a second run takes seconds, and an interrupted one goes on.
     """
-    from rtl.variants import variant
+    from rtl.variants import quantizer
 
-    chosen = [variant(n) for n in names] if names else None
+    chosen = [quantizer(n) for n in names] if names else None
     if tensor is None and (key is not None or dtype is not None):
         raise ValueError("--key and --dtype go with --tensor FILE")
 

@@ -54,8 +54,8 @@ def register(app: typer.Typer) -> None:
         app,
         variants,
         "$ finescale variants quantizer-e8m0-ceil-b8-fp16-cutao",
-        "quantizer-e8m0-ceil-b8-fp16-cutao: latency 2, one block of 8 per cycle",
-        "module quantizer_e8m0_ceil_b8_fp16_cutao; registers after the amax tree, ...",
+        "quantizer-e8m0-ceil-b8-fp16-cutao: Block quantizer of recipe e8m0-ceil-b8; latency 2, ...",
+        "module quantizer_e8m0_ceil_b8_fp16_cutao; registers: a = after the amax tree; ...",
     )
 
 
@@ -148,42 +148,25 @@ def variants(
     is a register stage: i input, a after amax, s after the scale, t after the thresholds,
     o output. Without -cut the stages are aso.
     """
-    from rtl.variants import CUTS, GRAMMAR, default_variants, variant
+    from rtl.variants import CUTS, UNITS, default_variants, variant
 
     chosen = [variant(n) for n in names] if names else default_variants()
     if as_json:
-        print_json(
-            [
-                {
-                    "name": v.name,
-                    "module": v.module,
-                    "recipe": v.recipe.name,
-                    "input": v.input.name,
-                    "cuts": v.cuts,
-                    "latency": v.latency,
-                    "interval": 1,
-                    "ports": {
-                        port: {"direction": direction, "width": width}
-                        for port, (direction, width) in v.ports.items()
-                    },
-                }
-                for v in chosen
-            ]
-        )
+        print_json([v.describe() for v in chosen])
     elif names:
         for v in chosen:
-            size = v.recipe.block_size
-            say(f"{v.name}: latency {v.latency}, one block of {size} per cycle")
-            say(f"module {v.module}; registers {', '.join(CUTS[c] for c in v.cuts)}")
-            table(
-                ("port", "direction", "bits"),
-                [(p, *d) for p, d in v.ports.items()],
-                right=("bits",),
-            )
+            pace = "one word per cycle" if v.interval == 1 else f"a word every {v.interval} cycles"
+            say(f"{v.name}: {v.title}; latency {v.latency}, {pace}")
+            say(f"module {v.module}; registers: {v.registers}")
+            ports = [(p, *d, v.meanings.get(p, "")) for p, d in v.ports.items()]
+            table(("port", "direction", "bits", "meaning"), ports, right=("bits",))
     else:
-        rows = [(v.name, v.latency, v.input_layout.width, v.output_layout.width) for v in chosen]
-        columns = ("variant", "latency", "i_payload", "o_payload")
+        rows = [
+            (v.name, v.latency, v.interval, v.input_layout.width, v.output_layout.width)
+            for v in chosen
+        ]
+        columns = ("variant", "latency", "interval", "i_payload", "o_payload")
         table(columns, rows, right=columns[1:])
-        say("\nThese are what `finescale compare` compares. Latency in cycles, ports in bits.")
-        say(f"Names: {GRAMMAR}")
-        say("Letters: " + "; ".join(f"{c} {text}" for c, text in CUTS.items()))
+        say("\nThese stand for many more. Latency and interval in cycles, ports in bits.")
+        say("Names: " + "\n       ".join(unit.grammar for unit in UNITS.values()))
+        say("Letters of -cut: " + "; ".join(f"{c} {text}" for c, text in CUTS.items()))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from cocotb_tests import model
+from cocotb_tests.harness import Reset
 from emulator.errors import MismatchError, ToolError
 from emulator.layout import Words
 from rtl.variants import Variant
@@ -29,19 +30,19 @@ class BulkRun:
 
     Args:
         words: the observed output words, in order.
-        kept: which inputs have to have an output: all but those dropped by the reset.
+        reset: where the reset in mid-stream fell, or None.
         cycles: clock cycles, reset and draining included.
         latency: least cycles from the transfer of an input to its output being valid; None if
             nothing came out.
         latency_max: the most cycles; larger than ``latency`` as soon as something pauses.
-        interval: mean cycles between accepted words; None below two words.
-        dropped: number of words that the reset dropped.
+        interval: mean cycles between accepted words, the first ones left out; None below two.
+        dropped: number of output words that the reset dropped.
         problem: what broke the protocol, or an empty string.
         seconds: processor time of the driving loop.
     """
 
     words: Words
-    kept: np.ndarray
+    reset: Reset | None
     cycles: int
     latency: int | None
     latency_max: int | None
@@ -98,16 +99,17 @@ class BulkModel:
             arguments = [str(output), str(len(stimulus)), *map(str, numbers), *plusargs]
             done = self._call("--bulk", stimulus, Path(folder), arguments)
             words = np.fromfile(output, np.uint8).reshape(-1, nbytes)
-        kept = np.ones(len(stimulus), bool)
-        kept[done["dropped_from"] : done["dropped_to"]] = False
-        if reset_cycle and not done["dropped_to"] and not done["problem"]:
+        reset = None
+        if reset_cycle and done["reset_at"]:
+            reset = Reset(done["dropped_from"], done["dropped_to"], done["reset_at"])
+        elif reset_cycle and not done["problem"]:
             done["problem"] = f"all words were through before the reset at cycle {reset_cycle}"
-        gaps = done["accepted"] - 1
+        gaps = done["accepted"] - 1 - done["first"]
         span = done["last_accept"] - done["first_accept"]
         seen = done["min_latency"] <= done["max_latency"]
         return BulkRun(
             words=words,
-            kept=kept,
+            reset=reset,
             cycles=done["cycles"],
             latency=done["min_latency"] if seen else None,
             latency_max=done["max_latency"] if seen else None,

@@ -1,7 +1,7 @@
 // Drives the Verilated model of a quantizer without VPI: binary words in, binary words out.
 //
 // Included by a generated file that defines IN_BYTES and OUT_BYTES (bytes of i_payload and
-// o_payload) and, where the program is to serve cocotb as well, COCOTB_MAIN (cocotb's own main
+// o_payload), LAST_BIT (the bit of i_payload that calls for an output word, -1 if all words do) and, where the program is to serve cocotb as well, COCOTB_MAIN (cocotb's own main
 // file). It judges nothing but the handshake (spec §12.2); the words are compared in Python.
 //
 //   program --bulk STIMULUS OUTPUT WORDS VALID READY HOLD SEED RESET_CYCLE IDLE_LIMIT [+plusargs]
@@ -11,6 +11,7 @@
 // cycles that one draw lasts. RESET_CYCLE 0 means no reset in mid-stream. One cycle is: inputs
 // change together with the falling edge, all signals are sampled before the rising edge.
 
+#include <algorithm>
 #include <cinttypes>
 #include <cstdint>
 #include <cstdio>
@@ -35,6 +36,7 @@ namespace {
 
 constexpr unsigned kAlways = 256;
 constexpr unsigned kDrain = 64;  // cycles in which nothing more may come out
+constexpr size_t kFilling = 16;  // accepted words that the interval leaves out
 constexpr unsigned kResetCycles = 2;
 
 struct Random {
@@ -101,7 +103,7 @@ struct Bench {
 };
 
 struct Counts {
-    size_t accepted = 0, emitted = 0, dropped_from = 0, dropped_to = 0;
+    size_t accepted = 0, emitted = 0, dropped_from = 0, dropped_to = 0, reset_at = 0;
     uint64_t first_accept = 0, last_accept = 0;
     uint64_t min_latency = UINT64_MAX, max_latency = 0;
     std::string problem;
@@ -115,6 +117,12 @@ class Driver {
           reset_cycle_(reset_cycle), idle_limit_(idle_limit), accept_cycle_(words) {
         out.reserve((words + kDrain) * OUT_BYTES);
         for (int k = 0; k < 8; ++k) random_.next();
+        size_t silent = 0;
+        for (size_t k = 0; k < words; ++k) {
+            due_ += calls(k);
+            silent = calls(k) ? 0 : silent + 1;
+            if (silent > silent_) silent_ = silent;
+        }
     }
 
     void run(int argc, char** argv) {
@@ -123,7 +131,7 @@ class Driver {
         bench_.reset();
         drain("after reset");
         uint64_t progress_cycle = bench_.cycle;
-        while (shown_ < words_ && counts.problem.empty()) {
+        while ((shown_ < due_ || counts.accepted < words_) && counts.problem.empty()) {
             if (reset_cycle_ && bench_.cycle >= reset_cycle_) {
                 reset_in_mid_stream();
                 progress_cycle = bench_.cycle;
@@ -158,9 +166,10 @@ class Driver {
         const bool accept = offered_ && top.i_ready;
         const bool emit = sample();
         if (accept) {
-            if (counts.accepted == 0) counts.first_accept = bench_.cycle;
+            if (counts.accepted == std::min(kFilling, words_ / 2)) counts.first_accept = bench_.cycle;
             counts.last_accept = bench_.cycle;
-            accept_cycle_[counts.accepted++] = bench_.cycle;
+            if (calls(counts.accepted)) accept_cycle_[called_++] = bench_.cycle;
+            ++counts.accepted;
             offered_ = false;
         }
         if (fresh_) note_latency();
@@ -187,7 +196,7 @@ class Driver {
 
     void note_latency() {
         const size_t k = waiting_ ? shown_ : shown_ - 1;  // the input this output belongs to
-        if (k >= counts.accepted) {
+        if (k >= called_) {
             fail("a word came out that no input called for");
             return;
         }
@@ -200,9 +209,10 @@ class Driver {
     void reset_in_mid_stream() {
         reset_cycle_ = 0;
         counts.dropped_from = shown_;
-        counts.dropped_to = counts.accepted;
+        counts.dropped_to = called_;
+        counts.reset_at = counts.accepted;
         bench_.reset();
-        shown_ = counts.accepted;
+        shown_ = called_;
         offered_ = waiting_ = false;
         drain("after reset");
     }
@@ -227,7 +237,7 @@ class Driver {
         top.i_valid = 1;
         top.o_ready = 0;
         bench_.offer(&in_[0]);
-        const uint64_t limit = counts.max_latency + kDrain;
+        const uint64_t limit = counts.max_latency + kDrain + silent_;
         for (uint64_t k = 0; k < limit && counts.problem.empty(); ++k) {
             bench_.settle();
             sample();
@@ -236,6 +246,11 @@ class Driver {
             if (accept) bench_.offer(&in_[++next % words_ * IN_BYTES]);
         }
         if (!waiting_ && counts.problem.empty()) fail("o_valid waits for o_ready (spec §12.2)");
+    }
+
+    // Whether the k-th input word calls for an output word.
+    bool calls(size_t k) const {
+        return LAST_BIT < 0 || (in_[k * IN_BYTES + LAST_BIT / 8] >> (LAST_BIT & 7) & 1);
     }
 
     bool fail(const char* what) {
@@ -251,7 +266,9 @@ class Driver {
     uint64_t reset_cycle_;
     const uint64_t idle_limit_;
     std::vector<uint64_t> accept_cycle_;
-    size_t shown_ = 0;  // inputs whose result is out or was dropped
+    size_t due_ = 0, called_ = 0;  // output words called for: by all inputs, by the accepted ones
+    size_t silent_ = 0;            // longest run of inputs that call for none
+    size_t shown_ = 0;             // output words that are out or were dropped
     bool offered_ = false, waiting_ = false, fresh_ = false;
     unsigned char held_[OUT_BYTES] = {};
 };
@@ -292,6 +309,7 @@ int bulk(int argc, char** argv) {
     std::printf("{\"cycles\": %" PRIu64 ", \"accepted\": %zu, \"emitted\": %zu, ", driver.cycles(),
                 c.accepted, c.emitted);
     std::printf("\"dropped_from\": %zu, \"dropped_to\": %zu, ", c.dropped_from, c.dropped_to);
+    std::printf("\"reset_at\": %zu, \"first\": %zu, ", c.reset_at, std::min(kFilling, words / 2));
     std::printf("\"first_accept\": %" PRIu64 ", \"last_accept\": %" PRIu64 ", ", c.first_accept,
                 c.last_accept);
     std::printf("\"min_latency\": %" PRIu64 ", \"max_latency\": %" PRIu64 ", ", c.min_latency,

@@ -23,7 +23,7 @@ from emulator.errors import MismatchError, ToolError
 from emulator.formats import Format
 from emulator.recipes import Recipe
 from emulator.reference import round_magnitude, scale_code
-from rtl.variants import Variant
+from rtl.variants import QuantizerVariant
 from rtl.verilog import unit_verilog
 
 SKIP = 0xFFFFFFFF
@@ -103,7 +103,7 @@ class Space:
     """
 
     unit: str
-    variant: Variant
+    variant: QuantizerVariant
     program: Path
 
     @property
@@ -188,7 +188,7 @@ class Space:
 
 
 def space(
-    unit: str, variant: Variant, *, verilog: str | None = None, folder: Path | None = None
+    unit: str, variant: QuantizerVariant, *, verilog: str | None = None, folder: Path | None = None
 ) -> Space:
     """Build the program for a unit of a variant, or find it where it was built before.
 

@@ -20,9 +20,12 @@ import numpy as np
 
 from cocotb_tests.model import Model
 from cocotb_tests.scoreboard import Verdict, judge
+from cocotb_tests.subject import emitting
+from cocotb_tests.subjects import subject
 from cocotb_tests.toolchain import libpython
 from emulator.errors import MismatchError, ToolError
 from emulator.layout import Words
+from rtl.variant import Variant
 
 TESTS = ("full_rate", "random_both", "source_pauses", "sink_pauses", "reset_in_mid_stream")
 """The tests of `tb_stream`."""
@@ -44,6 +47,60 @@ class Stimulus:
     words: Words
     spec: Words
     label: Callable[[int], str] = "block {}".format
+
+    def due(self, variant: Variant, reset: Reset | None = None) -> Due:
+        """The words that have to come out, if there was a reset in mid-stream or none."""
+        rows = np.flatnonzero(emitting(variant, self.words))
+        spec = self.spec
+        if reset is not None:
+            rows = np.concatenate([rows[: reset.shown], rows[reset.called :]])
+            rest = spec[reset.called :]
+            if variant.last_bit is not None:  # what had been summed up was dropped too
+                rest = subject(variant).expected(self.words[reset.accepted :])
+            spec = np.concatenate([spec[: reset.shown], rest])
+        return Due(spec, self.words[rows], lambda k: self.label(int(rows[k])))
+
+
+@dataclass(frozen=True)
+class Reset:
+    """Where a reset in mid-stream fell.
+
+    Args:
+        shown: output words that had come out.
+        called: output words that the accepted input words had called for.
+        accepted: input words that had been accepted.
+    """
+
+    shown: int
+    called: int
+    accepted: int
+
+
+@dataclass(frozen=True)
+class Due:
+    """Words that have to come out.
+
+    Args:
+        spec: the words.
+        words: for each the input word that calls for it.
+        label: names the k-th one in messages.
+    """
+
+    spec: Words
+    words: Words
+    label: Callable[[int], str]
+
+    def judge(self, dut: Words, variant: Variant, problem: str, source: str) -> Verdict:
+        """Compare them with what came out; see `cocotb_tests.scoreboard.judge`."""
+        return judge(
+            self.spec,
+            dut,
+            self.words,
+            variant,
+            problem=problem,
+            label=self.label,
+            source=source,
+        )
 
 
 @dataclass(frozen=True)
@@ -93,6 +150,7 @@ def run_tests(
         job = {
             "input_bytes": model.variant.input_layout.nbytes,
             "output_bytes": model.variant.output_layout.nbytes,
+            "last_bit": model.variant.last_bit,
             "seed": seed,
             "stimuli": {test: f"{test}.in" for test in stimuli},
         }
@@ -161,17 +219,7 @@ def _result(model: Model, folder: Path, test: str, stimulus: Stimulus) -> TestRe
     measured = json.loads((folder / f"{test}.json").read_text())
     nbytes = model.variant.output_layout.nbytes
     dut = np.fromfile(folder / f"{test}.bin", np.uint8).reshape(-1, nbytes)
-    kept = np.ones(len(stimulus.words), bool)
-    if "dropped_to" in measured:
-        kept[measured["dropped_from"] : measured["dropped_to"]] = False
-    rows = np.flatnonzero(kept)
-    verdict = judge(
-        stimulus.spec[rows],
-        dut,
-        stimulus.words[rows],
-        model.variant,
-        problem=measured["problem"],
-        label=lambda k: stimulus.label(int(rows[k])),
-        source=f"{model.variant} {test}",
-    )
+    reset = Reset(**measured["reset"]) if "reset" in measured else None
+    due = stimulus.due(model.variant, reset)
+    verdict = due.judge(dut, model.variant, measured["problem"], f"{model.variant} {test}")
     return TestResult(test, verdict, measured)

@@ -93,7 +93,9 @@ def _key(files: list[Path], variant: Variant, top: str, wave: str) -> str:
     for file in [*files, DRIVER, Path(__file__)]:
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     versions = toolchain.versions(yosys=False)
-    digest.update(repr((sorted(versions.items()), variant.ports, top, wave)).encode())
+    digest.update(
+        repr((sorted(versions.items()), variant.ports, variant.last_bit, top, wave)).encode()
+    )
     return digest.hexdigest()[:16]
 
 
@@ -112,6 +114,7 @@ def _build_into(home: Path, path: Path, variant: Variant, top: str, wave: str) -
         (work / "sim_main.cpp").write_text(
             f"#define IN_BYTES {variant.input_layout.nbytes}\n"
             f"#define OUT_BYTES {variant.output_layout.nbytes}\n"
+            f"#define LAST_BIT {-1 if variant.last_bit is None else variant.last_bit}\n"
             f'#define COCOTB_MAIN "{share}/lib/verilator/verilator.cpp"\n'
             f'#include "{DRIVER}"\n'
         )

@@ -33,7 +33,8 @@ async def bare_loop(dut: Any, words: list[int]) -> float:
 @cocotb.test()
 async def speed(dut: Any) -> None:
     """Both loops over the same words, several times; the bench's words are left for judging."""
-    job, stream = Job("speed"), Stream(dut)
+    job = Job("speed")
+    stream = Stream(dut, job.last_bit)
     await stream.start()
     rounds: list[tuple[float, float]] = []
     seen = await stream.transfer(job.words[:100], always(), always())

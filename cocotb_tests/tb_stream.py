@@ -28,6 +28,7 @@ class Job:
         self.folder = Path(os.environ["FINESCALE_JOB"]).parent
         self.output_bytes: int = job["output_bytes"]
         self.seed: int = job["seed"]
+        self.last_bit: int | None = job["last_bit"]
         step: int = job["input_bytes"]
         data = (self.folder / job["stimuli"][test]).read_bytes()
         self.words = [
@@ -56,7 +57,8 @@ async def stream_test(dut: Any, test: str, source: Iterator[bool], sink: Iterato
 
     Then the sink closes for good, and a word has to become valid all the same (spec §12.2).
     """
-    job, stream = Job(test), Stream(dut)
+    job = Job(test)
+    stream = Stream(dut, job.last_bit)
     await stream.start()
     late = await stream.drain()
     start = time.process_time()
@@ -108,12 +110,14 @@ async def sink_pauses(dut: Any) -> None:
 @cocotb.test()
 async def reset_in_mid_stream(dut: Any) -> None:
     """Words in flight are dropped by a reset, nothing comes out, and the rest goes through."""
-    job, stream = Job("reset_in_mid_stream"), Stream(dut)
+    job = Job("reset_in_mid_stream")
+    stream = Stream(dut, job.last_bit)
     a, b = seeds("reset_in_mid_stream")
     await stream.start()
     half = len(job.words) // 2
     seen = await stream.transfer(job.words, random_pauses(a, 0.9), random_pauses(b), stop=half)
-    accepted, shown = len(seen.accepted), len(seen.words)
+    accepted = len(seen.accepted)
+    reset = {"shown": len(seen.words), "called": len(seen.called), "accepted": accepted}
     if not seen.problem:
         await stream.reset()
         if late := await stream.drain():
@@ -124,4 +128,4 @@ async def reset_in_mid_stream(dut: Any) -> None:
         seen.words += rest.words + late
         seen.cycles += rest.cycles
         seen.problem = rest.problem
-    job.finish(seen, dropped_from=shown, dropped_to=accepted)
+    job.finish(seen, reset=reset)

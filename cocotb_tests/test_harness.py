@@ -11,10 +11,10 @@ from cocotb_tests import harness, model, scoreboard
 from cocotb_tests.bulk import BulkModel
 from cocotb_tests.harness import Stimulus
 from emulator.errors import MismatchError, ToolError
-from rtl.variants import variant
+from rtl.variants import quantizer
 
 FAULTY = Path(__file__).parent / "fixtures" / "faulty.v"
-STAND_IN = variant("quantizer-ue4m3-absmax-b2-bf16")
+STAND_IN = quantizer("quantizer-ue4m3-absmax-b2-bf16")
 
 pytestmark = pytest.mark.slow
 
@@ -41,8 +41,7 @@ def cocotb_run(built: model.Model, fault: int, *tests: str) -> list[harness.Test
 def driver_verdict(built: model.Model, fault: int, **options: int) -> scoreboard.Verdict:
     given = words()
     run = BulkModel(built).run(given.words, plusargs=(f"+fault={fault}",), **options)
-    spec, stimulus = given.spec[run.kept], given.words[run.kept]
-    return scoreboard.judge(spec, run.words, stimulus, STAND_IN, problem=run.problem)
+    return given.due(STAND_IN, run.reset).judge(run.words, STAND_IN, run.problem, "driver")
 
 
 def test_no_fault_passes_every_test(built):
@@ -50,11 +49,11 @@ def test_no_fault_passes_every_test(built):
     assert [r.test for r in results] == list(harness.TESTS)
     for result in results:
         compared = result.verdict.require().compared
-        dropped = result.measured.get("dropped_to", 0) - result.measured.get("dropped_from", 0)
-        assert compared == 400 - dropped
+        reset = result.measured.get("reset", {"called": 0, "shown": 0})
+        assert compared == 400 - (reset["called"] - reset["shown"])
     assert results[0].measured["latency"] == results[0].measured["latency_max"] == 1
     assert results[0].measured["interval"] == 1.0
-    assert results[-1].measured["dropped_to"] > 0
+    assert results[-1].measured["reset"]["accepted"] > 0
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,13 @@ from cocotb_tests.bulk import BulkModel
 from cocotb_tests.scoreboard import Verdict, judge
 from cocotb_tests.toolchain import ROOT
 from emulator import golden
-from rtl.variants import variant
+from rtl.variants import quantizer
 from rtl.verilog import to_verilog
 from tests.rtl.mutants import MUTANTS, mutant_verilog
 
 pytestmark = pytest.mark.slow
 
-QUANTIZER = variant("quantizer-ue5m3-absmax-b8-bf16")
+QUANTIZER = quantizer("quantizer-ue5m3-absmax-b8-bf16")
 
 
 def verdicts(verilog: str, folder: Path) -> dict[str, Verdict]:

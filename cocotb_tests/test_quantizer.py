@@ -12,7 +12,7 @@ from cocotb_tests.pairwise import pairwise
 from cocotb_tests.simulate import simulate, verify
 from emulator.formats import FORMATS
 from emulator.recipes import SELECTIONS, recipe
-from rtl.variants import INPUTS, Variant, default_variants, variant
+from rtl.variants import INPUTS, QuantizerVariant, default_variants, quantizer
 from rtl.verilog import to_verilog
 
 pytestmark = pytest.mark.slow
@@ -24,7 +24,7 @@ DRIVER_BLOCKS = 1_000_000
 @pytest.mark.parametrize("name", [v.name for v in default_variants()])
 def test_default_variant(name):
     """Bits, order, reset, latency and interval (spec §12.3, §12.4, §12.5, §13.1)."""
-    v = variant(name)
+    v = quantizer(name)
     report = simulate(v, blocks=COCOTB_BLOCKS, bulk_blocks=DRIVER_BLOCKS)
     cocotb = sum(r.words for r in report.results if r.engine == "cocotb")
     assert cocotb >= COCOTB_BLOCKS
@@ -46,8 +46,8 @@ COMBINATIONS = pairwise(
 )
 
 
-def combined(choice: dict[str, str]) -> Variant:
-    return Variant(
+def combined(choice: dict[str, str]) -> QuantizerVariant:
+    return QuantizerVariant(
         recipe(f"{choice['selection']}-b{choice['block']}"),
         FORMATS[choice["input"]],
         choice["cuts"],
@@ -74,9 +74,9 @@ def test_every_pair_of_parameters(choice):
 )
 def test_protocol_of_other_cuts(name):
     """Single registers and all five, through cocotb (spec §12.2, §12.4)."""
-    report = simulate(variant(name), blocks=4_000, bulk_blocks=0)
+    report = simulate(quantizer(name), blocks=4_000, bulk_blocks=0)
     assert report.cocotb_words >= 8_000
-    assert report.latency == len(variant(name).cuts)
+    assert report.latency == len(quantizer(name).cuts)
 
 
 def test_the_combinations_are_pairwise():

@@ -8,7 +8,7 @@ import pytest
 from cocotb_tests.scoreboard import judge
 from emulator.errors import MismatchError
 from emulator.layout import Words
-from rtl.variants import Variant, variant
+from rtl.variants import QuantizerVariant, quantizer
 
 
 def rows(*words: str) -> Words:
@@ -16,14 +16,14 @@ def rows(*words: str) -> Words:
     return np.array([list(bytes.fromhex(word))[::-1] for word in words], np.uint8)
 
 
-def explained(v: Variant, stimulus: str, spec: str, dut: str) -> list[str]:
+def explained(v: QuantizerVariant, stimulus: str, spec: str, dut: str) -> list[str]:
     verdict = judge(rows(spec), rows(dut), rows(stimulus), v)
     assert (verdict.compared, verdict.mismatches, verdict.ok) == (1, 1, False)
     return verdict.explanations
 
 
 def test_identical_words():
-    v = variant("quantizer-ue5m3-absmax-b2-bf16")
+    v = quantizer("quantizer-ue5m3-absmax-b2-bf16")
     verdict = judge(rows("7857"), rows("7857"), rows("404040c0"), v)
     assert verdict.ok and verdict.require() is verdict
     assert verdict.report() == "quantizer-ue5m3-absmax-b2-bf16: 1 words identical"
@@ -31,7 +31,7 @@ def test_identical_words():
 
 def test_a_line_tells_inputs_dut_and_spec():
     """block, lane, x in hex and decimal, scale => dut and spec codes with values, the clause."""
-    v = variant("quantizer-ue5m3-absmax-b2-bf16")
+    v = quantizer("quantizer-ue5m3-absmax-b2-bf16")
     assert explained(v, "404040c0", "7857", "7847") == [
         "block 0 lane 1: x 4040 (3), scale 78 (1) => dut 4 (2), spec 5 (3) (spec §9.1)"
     ]
@@ -57,12 +57,12 @@ def test_a_line_tells_inputs_dut_and_spec():
     ],
 )
 def test_the_clause_that_governs(name, stimulus, spec, dut, clause):
-    v = variant(f"quantizer-{name}-b2-bf16")
+    v = quantizer(f"quantizer-{name}-b2-bf16")
     assert explained(v, stimulus, spec, dut)[0].endswith(f"(spec {clause})")
 
 
 def test_values_of_special_inputs():
-    v = variant("quantizer-e8m0-floor-b2-fp32")
+    v = quantizer("quantizer-e8m0-floor-b2-fp32")
     (line,) = explained(v, "ff80000080000000", "fef8", "fef0")
     assert line == "block 0 lane 0: x 80000000 (-0), scale fe (1.70141183e+38) => " + (
         "dut 0 (0), spec 8 (-0) (spec §6.2)"
@@ -72,7 +72,7 @@ def test_values_of_special_inputs():
 
 
 def test_another_number_of_words():
-    v = variant("quantizer-ue5m3-absmax-b2-bf16")
+    v = quantizer("quantizer-ue5m3-absmax-b2-bf16")
     spec = rows(*(f"{k:04x}" for k in range(20)))
     stimulus = np.zeros((20, 4), np.uint8)
     short = judge(spec, np.delete(spec, 5, axis=0), stimulus, v)
@@ -82,7 +82,7 @@ def test_another_number_of_words():
     ]
     long = judge(spec, np.insert(spec, 5, spec[4], axis=0), stimulus, v)
     assert long.problems == [
-        "1 words more than the 20 inputs (spec §12.3)",
+        "1 words more than the 20 due (spec §12.3)",
         "block 5: the word before came a second time (spec §12.3)",
     ]
     last = judge(spec, spec[:-1], stimulus, v)
@@ -92,7 +92,7 @@ def test_another_number_of_words():
 
 
 def test_nothing_compared_fails():
-    v = variant("quantizer-ue5m3-absmax-b2-bf16")
+    v = quantizer("quantizer-ue5m3-absmax-b2-bf16")
     none = np.zeros((0, 2), np.uint8)
     verdict = judge(none, none, np.zeros((0, 4), np.uint8), v)
     with pytest.raises(MismatchError, match=r"no word was compared \(spec §13.2\)"):
@@ -100,14 +100,14 @@ def test_nothing_compared_fails():
 
 
 def test_a_problem_of_the_bench_fails():
-    v = variant("quantizer-ue5m3-absmax-b2-bf16")
+    v = quantizer("quantizer-ue5m3-absmax-b2-bf16")
     words = rows("7857")
     with pytest.raises(MismatchError, match="o_valid fell"):
         judge(words, words, rows("404040c0"), v, problem="o_valid fell").require()
 
 
 def test_explanations_are_few():
-    v = variant("quantizer-ue5m3-absmax-b2-bf16")
+    v = quantizer("quantizer-ue5m3-absmax-b2-bf16")
     spec = np.zeros((1000, 2), np.uint8)
     dut = spec + np.arange(1, 2001, dtype=np.uint16).reshape(1000, 2).astype(np.uint8)
     verdict = judge(spec, dut, np.zeros((1000, 4), np.uint8), v)
@@ -116,7 +116,7 @@ def test_explanations_are_few():
 
 
 def test_shapes_are_checked():
-    v = variant("quantizer-ue5m3-absmax-b2-bf16")
+    v = quantizer("quantizer-ue5m3-absmax-b2-bf16")
     with pytest.raises(ValueError, match=r"dut words have shape \(1, 3\), not \(1, 2\)"):
         judge(rows("7857"), rows("007857"), rows("404040c0"), v)
     with pytest.raises(ValueError, match=r"stimulus words have shape \(2, 4\), not \(1, 4\)"):

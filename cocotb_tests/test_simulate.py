@@ -8,21 +8,22 @@ import pytest
 
 from cocotb_tests.report import Report
 from cocotb_tests.simulate import require_timing, simulate, verify
+from cocotb_tests.subjects import subject
 from cocotb_tests.vectors import Vectors, gather, protocol_tests
 from emulator import golden
 from emulator.errors import FileFormatError, MismatchError, ToolError
 from emulator.stimulus import directed_names
-from rtl.variants import Variant, variant
+from rtl.variants import QuantizerVariant, quantizer
 from rtl.verilog import to_verilog
 
-OURS = variant("quantizer-e8m0-floor-b4-fp16")
-LONGER = variant("quantizer-e8m0-floor-b4-fp16-cutiasto")
-OTHER = variant("quantizer-e8m0-even-b4-fp16")
+OURS = quantizer("quantizer-e8m0-floor-b4-fp16")
+LONGER = quantizer("quantizer-e8m0-floor-b4-fp16-cutiasto")
+OTHER = quantizer("quantizer-e8m0-even-b4-fp16")
 
 slow = pytest.mark.slow
 
 
-def as_ours(v: Variant) -> str:
+def as_ours(v: QuantizerVariant) -> str:
     """The Verilog of another variant under our module name."""
     return to_verilog(v).replace(v.module, OURS.module)
 
@@ -136,7 +137,7 @@ def test_gather_and_divide():
 
 def test_labels_name_the_stimulus():
     words = gather(OURS, 0).words[:3]
-    vectors = Vectors.join([("a", words, words), ("b", words, words)])
+    vectors = Vectors.join(subject(OURS), [("a", words, words), ("b", words, words)])
     assert [vectors.label(k) for k in (0, 2, 3, 5)] == [
         "a block 0",
         "a block 2",

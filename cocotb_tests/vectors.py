@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from cocotb_tests.harness import TESTS, Stimulus
 from cocotb_tests.report import StimulusResult
-from emulator import golden, integrity
+from cocotb_tests.subject import Named, Subject
+from cocotb_tests.subjects import subject
+from emulator import integrity
 from emulator.layout import Words
-from emulator.stimulus import stimulus, stimulus_names
 from rtl.variants import Variant
 
 RESET_BLOCKS = 512
@@ -20,23 +22,24 @@ RESET_BLOCKS = 512
 
 @dataclass(frozen=True)
 class Vectors:
-    """Named stimuli, one after the other, with the required words."""
+    """Named stimuli, one after the other."""
 
+    subject: Subject[Any]
     names: list[str]
     starts: list[int]
     words: Words
     spec: Words
 
     @classmethod
-    def join(cls, parts: list[tuple[str, Words, Words]]) -> Vectors:
+    def join(cls, subject: Subject[Any], parts: Named) -> Vectors:
         """Put named stimuli in a row."""
         starts = np.cumsum([0, *(len(words) for _, words, _ in parts)]).tolist()
-        return cls(
-            [name for name, _, _ in parts],
-            starts,
-            np.concatenate([words for _, words, _ in parts]),
-            np.concatenate([spec for _, _, spec in parts]),
-        )
+        words = np.concatenate([words for _, words, _ in parts])
+        if subject.variant.last_bit is None:
+            spec = np.concatenate([spec for _, _, spec in parts])
+        else:  # what a stimulus leaves open is a part of the next one's first result
+            spec = subject.expected(words)
+        return cls(subject, [name for name, _, _ in parts], starts, words, spec)
 
     def label(self, row: int) -> str:
         """Name of a word: its stimulus and its place in it."""
@@ -45,7 +48,9 @@ class Vectors:
 
     def every(self, start: int, step: int = 1) -> Stimulus:
         """Every ``step``-th word from ``start``."""
-        words, spec = self.words[start::step], self.spec[start::step]
+        words = self.words[start::step]
+        same = self.subject.variant.last_bit is None or (start, step) == (0, 1)
+        spec = self.spec[start::step] if same else self.subject.expected(words)
         return Stimulus(words, spec, lambda k: self.label(start + step * k))
 
     def results(self, engine: str) -> list[StimulusResult]:
@@ -58,7 +63,7 @@ def gather(variant: Variant, blocks: int, seed: int = 0, vectors: Path | None = 
     """All directed stimuli of a variant and random words up to ``blocks`` in all.
 
     Args:
-        variant: gives recipe and input format.
+        variant: what the design is meant to compute.
         blocks: least number of words; at least 256 of them are random.
         seed: seed of the random words.
         vectors: folder of golden vectors to take instead, checked first.
@@ -66,19 +71,15 @@ def gather(variant: Variant, blocks: int, seed: int = 0, vectors: Path | None = 
     Raises:
         FileFormatError: if the folder is not intact or holds none for the variant.
     """
-    recipe, source = variant.recipe, variant.input
+    about = subject(variant)
     if vectors is not None:
         integrity.check(vectors)
-        return Vectors.join(golden.load(vectors, recipe, source))
-    parts: list[tuple[str, Words, Words]] = []
-    for name in stimulus_names(recipe, source):
-        if name != "random":
-            words = stimulus(name, recipe, source, seed=seed)
-            parts.append((name, words, golden.expected(recipe, source, words)))
-    directed = sum(len(words) for _, words, _ in parts)
-    words = stimulus("random", recipe, source, blocks=max(256, blocks - directed), seed=seed)
-    parts.append(("random", words, golden.expected(recipe, source, words)))
-    return Vectors.join(parts)
+        return Vectors.join(about, about.load(vectors))
+    given = [(name, about.stimulus(name, seed=seed)) for name in about.names()]
+    directed = sum(len(words) for _, words in given)
+    random = about.stimulus("random", words=max(256, blocks - directed), seed=seed)
+    given.append(("random", random))
+    return Vectors.join(about, [(name, words, about.expected(words)) for name, words in given])
 
 
 def protocol_tests(vectors: Vectors, limit: int | None = None) -> dict[str, Stimulus]:

@@ -17,7 +17,7 @@ from compare.liberty import Library
 from compare.results import Row, Verified
 from compare.synthesis import SCRIPTS, SIZING, Mapped, Synthesis, synthesize
 from emulator.errors import MismatchError
-from rtl.variants import Variant
+from rtl.variants import QuantizerVariant
 
 SIGMAS = (0.003, 0.013, 0.05, 1.0)
 SAMPLES = 1 << 22
@@ -50,7 +50,7 @@ class TensorFile:
 class Job:
     """One variant and all that its row depends on."""
 
-    variant: Variant
+    variant: QuantizerVariant
     cache: Path
     library: Library | None = None
     tensors: TensorFile | None = None
@@ -114,7 +114,7 @@ def _verilog_inputs(job: Job) -> Any:
     return [job.variant.name, source_digest(*VERILOG_SOURCES), tools]
 
 
-def _verilog(variant: Variant) -> str:
+def _verilog(variant: QuantizerVariant) -> str:
     from rtl.verilog import to_verilog
 
     return to_verilog(variant)

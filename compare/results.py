@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from compare.synthesis import Spread, Synthesis
-from rtl.variants import Variant
+from rtl.variants import QuantizerVariant
 
 SCHEMA = "finescale-comparison"
 SCHEMA_VERSION = 1
@@ -39,7 +39,7 @@ class Row:
         tensors_total: the same over all of them; None without a file.
     """
 
-    variant: Variant
+    variant: QuantizerVariant
     verified: Verified
     synthesis: Synthesis
     errors: Mapping[float, float]
@@ -56,7 +56,7 @@ class Row:
 class Failure:
     """A variant without a row, and why."""
 
-    variant: Variant
+    variant: QuantizerVariant
     reason: str
 
 

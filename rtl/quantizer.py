@@ -11,12 +11,12 @@ from amaranth.lib.wiring import In, Out
 from rtl.amax import Amax
 from rtl.element import Element
 from rtl.hierarchy import place
+from rtl.quantizer_variant import QuantizerVariant
 from rtl.scale import ScaleEncoder
 from rtl.shapes import Shapes
 from rtl.stage import Stage
 from rtl.thresholds import ThresholdGenerator
 from rtl.unpack import Unpack
-from rtl.variants import Variant
 
 
 class Quantizer(wiring.Component):
@@ -35,7 +35,7 @@ class Quantizer(wiring.Component):
     i: stream.Interface
     o: stream.Interface
 
-    def __init__(self, variant: Variant) -> None:
+    def __init__(self, variant: QuantizerVariant) -> None:
         self.variant = variant
         super().__init__(
             {

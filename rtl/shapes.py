@@ -15,7 +15,7 @@ from amaranth.lib import data
 
 from emulator.formats import Format
 from emulator.recipes import Recipe
-from rtl.variants import Variant
+from rtl.quantizer_variant import QuantizerVariant
 
 
 def floor_log2(value: Fraction) -> int:
@@ -43,9 +43,9 @@ class Shapes:
     prevent_zero: bool = False
 
     @classmethod
-    def of(cls, source: Variant | Recipe, input_format: Format | None = None) -> Shapes:
+    def of(cls, source: QuantizerVariant | Recipe, input_format: Format | None = None) -> Shapes:
         """The shapes of a variant, or of a recipe and an input format."""
-        if isinstance(source, Variant):
+        if isinstance(source, QuantizerVariant):
             source, input_format = source.recipe, source.input
         assert input_format is not None
         return cls(input_format, source.scale, source.rule, source.prevent_zero)

@@ -8,11 +8,11 @@ from amaranth.lib.wiring import In, Out
 
 from rtl.element import Element
 from rtl.hierarchy import place
+from rtl.quantizer_variant import QuantizerVariant
 from rtl.scale import ScaleEncoder
 from rtl.shapes import Shapes
 from rtl.thresholds import ThresholdGenerator
 from rtl.unpack import Unpack
-from rtl.variants import Variant
 
 
 class ElementLanes(wiring.Component):
@@ -28,7 +28,7 @@ class ElementLanes(wiring.Component):
     scale: Signal
     code: Signal
 
-    def __init__(self, variant: Variant, lanes: int) -> None:
+    def __init__(self, variant: QuantizerVariant, lanes: int) -> None:
         self.shapes = Shapes.of(variant)
         self.lanes = lanes
         super().__init__(
@@ -70,7 +70,7 @@ class ScaleOfMagnitude(wiring.Component):
     amax: Signal
     scale: Signal
 
-    def __init__(self, variant: Variant, lanes: int) -> None:
+    def __init__(self, variant: QuantizerVariant, lanes: int) -> None:
         self.shapes = Shapes.of(variant)
         self.lanes = lanes
         super().__init__(

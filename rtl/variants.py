@@ -1,155 +1,53 @@
-"""Hardware variants: how gates compute a recipe, and the grammar of their names.
-
-    quantizer-<recipe>-<input>[-cut<stages>]
-
-A variant decides gates and cycles, never bits: all variants of one recipe give identical words.
-"""
+"""The names of all hardware variants: `variant` finds the unit of a name."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from emulator.errors import UnknownNameError, near
+from rtl.quantizer_variant import CUTS, INPUTS, QuantizerVariant
+from rtl.variant import Variant
 
-from emulator.errors import NotAvailableError, UnknownNameError, near
-from emulator.formats import FORMATS, Format
-from emulator.layout import WordLayout, input_layout, output_layout
-from emulator.recipes import BLOCK_SIZES, Recipe, recipe
+UNITS: dict[str, type[Variant]] = {v.unit: v for v in (QuantizerVariant,)}
+"""Class of the variants of each unit, by the first word of their names."""
 
-RULES = ("absmax", "floor", "ceil", "even")
-"""Rules that there is hardware for."""
-
-INPUTS = ("bf16", "fp16", "fp32")
-"""Input formats of the quantizer."""
-
-CUTS = {
-    "i": "after the input port",
-    "a": "after the amax tree",
-    "s": "after the scale encoder",
-    "t": "after the threshold generator",
-    "o": "before the output port",
-}
-"""Places where a pipeline register can stand, from input to output, by letter."""
-
-DEFAULT_CUTS = "aso"
-MAX_LANES = 32
-GRAMMAR = "quantizer-<recipe>-<bf16|fp16|fp32>[-cut<letters of iasto>]"
-
-_NAME = re.compile(
-    r"(?P<unit>[a-z]+)-(?P<recipe>.+-b[0-9]+)-(?P<input>[a-z0-9]+)(?:-cut(?P<cuts>[a-z]*))?"
-)
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A pipelined block quantizer: one block per cycle, valid/ready on both ends.
-
-    Args:
-        recipe: what it computes; block sizes 2 to 32.
-        input: format of the input lanes, one of `INPUTS`.
-        cuts: letters of `CUTS` in their order; each is one register stage and one cycle of latency.
-
-    Raises:
-        ValueError: if a part is out of its range.
-        NotAvailableError: if the recipe cannot be computed yet, or has no hardware yet.
-    """
-
-    recipe: Recipe
-    input: Format
-    cuts: str = DEFAULT_CUTS
-
-    def __post_init__(self) -> None:
-        self.recipe.require_available()
-        if self.recipe.rule not in RULES or self.recipe.tensor_scale is not None:
-            what = f"rule {self.recipe.rule!r}"
-            if self.recipe.rule in RULES:
-                what = f"tensor scale {self.recipe.tensor_scale!r}"
-            raise NotAvailableError(
-                f"{self.recipe.name}: hardware for {what} is not available yet (rules with "
-                f"hardware: {', '.join(RULES)}; no tensor scale)"
-            )
-        if self.input.name not in INPUTS:
-            raise ValueError(f"input format {self.input.name} is not one of {', '.join(INPUTS)}")
-        if self.recipe.block_size > MAX_LANES:
-            raise NotAvailableError(
-                f"block size {self.recipe.block_size} exceeds the {MAX_LANES} lanes of a quantizer"
-            )
-        if not self.cuts or self.cuts != "".join(c for c in CUTS if c in self.cuts):
-            raise ValueError(
-                f"cuts {self.cuts!r} are not one or more letters of {''.join(CUTS)!r} in that order"
-            )
-
-    @property
-    def name(self) -> str:
-        """Canonical name; `variant(v.name) == v`."""
-        tail = "" if self.cuts == DEFAULT_CUTS else f"-cut{self.cuts}"
-        return f"quantizer-{self.recipe.name}-{self.input.name}{tail}"
-
-    def __str__(self) -> str:
-        return self.name
-
-    @property
-    def module(self) -> str:
-        """Name of the Verilog module."""
-        return re.sub(r"[^a-z0-9]", "_", self.name)
-
-    @property
-    def latency(self) -> int:
-        """Cycles from an accepted word to its result, when nothing stalls (spec §12.5)."""
-        return len(self.cuts)
-
-    @property
-    def input_layout(self) -> WordLayout:
-        """Bits of `i_payload`."""
-        return input_layout(self.input, self.recipe.block_size)
-
-    @property
-    def output_layout(self) -> WordLayout:
-        """Bits of `o_payload`."""
-        return output_layout(self.recipe.block_format)
-
-    @property
-    def ports(self) -> dict[str, tuple[str, int]]:
-        """Direction and width of each port of the module (spec §12.1)."""
-        return {
-            "clk": ("input", 1),
-            "rst": ("input", 1),
-            "i_payload": ("input", self.input_layout.width),
-            "i_valid": ("input", 1),
-            "i_ready": ("output", 1),
-            "o_payload": ("output", self.output_layout.width),
-            "o_valid": ("output", 1),
-            "o_ready": ("input", 1),
-        }
+__all__ = [
+    "CUTS",
+    "INPUTS",
+    "UNITS",
+    "QuantizerVariant",
+    "Variant",
+    "default_variants",
+    "quantizer",
+    "variant",
+]
 
 
 def variant(name: str) -> Variant:
     """Parse a variant name.
 
     Raises:
-        UnknownNameError: if it does not fit the grammar; the message lists near names.
+        UnknownNameError: if it does not fit a grammar; the message lists near names.
         ValueError, NotAvailableError: if a part is out of its range.
     """
-    match = _NAME.fullmatch(name)
-    if match is None or match["unit"] != "quantizer" or match["input"] not in INPUTS:
+    unit = UNITS.get(name.partition("-")[0])
+    found = None if unit is None else unit.parse(name)
+    if found is None:
         known = [v.name for v in default_variants()]
-        raise UnknownNameError(f"unknown variant {name!r}{near(name, known)} (names are {GRAMMAR})")
-    cuts = DEFAULT_CUTS if match["cuts"] is None else match["cuts"]
-    return Variant(recipe(match["recipe"]), FORMATS[match["input"]], cuts)
+        grammars = [unit] if unit is not None else list(UNITS.values())
+        raise UnknownNameError(
+            f"unknown variant {name!r}{near(name, known)} "
+            f"(names are {', '.join(g.grammar for g in grammars)})"
+        )
+    return found
 
 
-DEFAULT_SELECTIONS = (
-    "e8m0-floor",
-    "ue4m3-absmax",
-    "ue4m3-absmax-pz",
-    "ue5m3-absmax",
-    "ue5m3-absmax-pz",
-)
+def quantizer(name: str) -> QuantizerVariant:
+    """Parse the name of a quantizer; else as `variant`."""
+    found = variant(name)
+    if not isinstance(found, QuantizerVariant):
+        raise UnknownNameError(f"{name} is not the name of a quantizer")
+    return found
 
 
 def default_variants() -> list[Variant]:
-    """The variants that `finescale compare` takes when none is named."""
-    return [
-        Variant(recipe(f"{selection}-b{block}"), FORMATS["bf16"])
-        for selection in DEFAULT_SELECTIONS
-        for block in BLOCK_SIZES
-    ]
+    """The variants that `finescale compare` takes when none is named, unit by unit."""
+    return [v for unit in UNITS.values() for v in unit.defaults()]

@@ -16,9 +16,9 @@ from emulator.errors import ToolError
 from emulator.folder import new_file
 from emulator.version import SPEC_VERSION
 from rtl.hierarchy import Hierarchy, ports_of
-from rtl.quantizer import Quantizer
+from rtl.quantizer_variant import QuantizerVariant
 from rtl.units import ElementLanes, ScaleOfMagnitude
-from rtl.variants import CUTS, Variant
+from rtl.variant import Variant
 
 WAIVERS = Path(__file__).with_name("waivers.vlt")
 """The Verilator warnings that generated files are allowed, with reasons."""
@@ -51,7 +51,7 @@ def to_verilog(variant: Variant) -> str:
     Raises:
         ToolError: if yosys is missing or fails.
     """
-    return _header(variant) + convert(Quantizer(variant), variant.module)
+    return _header(variant) + convert(variant.component(), variant.module)
 
 
 def export(variant: Variant, folder: Path) -> list[Path]:
@@ -76,7 +76,7 @@ def export(variant: Variant, folder: Path) -> list[Path]:
     return written
 
 
-def unit_verilog(unit: str, variant: Variant, *, lanes: int = 1) -> str:
+def unit_verilog(unit: str, variant: QuantizerVariant, *, lanes: int = 1) -> str:
     """Return combinational Verilog of one part of a variant, for tests of its whole input space.
 
     Args:
@@ -173,25 +173,18 @@ def _without_banner(lines: Iterable[str]) -> Iterable[str]:
 
 def _header(variant: Variant) -> str:
     """The comment on top of an exported file."""
-    recipe = variant.recipe
-    n, w = recipe.block_size, variant.input.width
-    codes, scale = (variant.output_layout.field(name) for name in ("codes", "scale"))
-    meaning = _MEANING | {
-        "i_payload": f"{n} {variant.input.name} numbers, lane i at bit {w}*i (spec §11.1)",
-        "o_payload": f"{n} {recipe.element.name} codes, lane i at bit {codes.width}*i; "
-        f"{recipe.scale.name} scale code at bit {scale.offset} (spec §11.2)",
-    }
+    meaning = _MEANING | variant.meanings
     rows = [
         f"{port:<9} {direction:<6} {width:>4}  {meaning[port]}"
         for port, (direction, width) in variant.ports.items()
     ]
-    cuts = "; ".join(f"{letter} = {CUTS[letter]}" for letter in variant.cuts)
     lines = [
         f"{variant.name}",
         "",
-        f"Block quantizer of recipe {recipe.name}, by finescale.",
+        f"{variant.title}, by finescale.",
         f"Specification {SPEC_VERSION}.",
-        f"Latency {variant.latency}, interval 1 (spec §12.5). Registers: {cuts}.",
+        f"Latency {variant.latency}, interval {variant.interval} (spec §12.5). "
+        f"Registers: {variant.registers}.",
         "",
         f"{'port':<9} {'dir':<6} {'bits':>4}  meaning",
         *rows,

@@ -84,9 +84,9 @@ def selecting_unit(selection: str, blocks: int, unit: int) -> int:
 def lane_unit(variant_name: str, unit: int) -> int:
     """All patterns of the input format under some scale codes through the Verilated lane."""
     from cocotb_tests.exhaustive import space
-    from rtl.variants import variant
+    from rtl.variants import quantizer
 
-    lane = space("element", variant(variant_name))
+    lane = space("element", quantizer(variant_name))
     codes = lane.settings[unit * CODES_PER_UNIT : (unit + 1) * CODES_PER_UNIT]
     return lane.run(settings=codes)
 
@@ -94,19 +94,19 @@ def lane_unit(variant_name: str, unit: int) -> int:
 def wide_lane_unit(variant_name: str, code: int, unit: int) -> int:
     """A part of all patterns under one scale code through the Verilated lane."""
     from cocotb_tests.exhaustive import space
-    from rtl.variants import variant
+    from rtl.variants import quantizer
 
     start = unit * PATTERNS_PER_UNIT
-    lane = space("element", variant(variant_name))
+    lane = space("element", quantizer(variant_name))
     return lane.run(start, start + PATTERNS_PER_UNIT, settings=[code])
 
 
 def encoder_unit(variant_name: str, unit: int) -> int:
     """A part of all magnitudes through the Verilated scale encoder."""
     from cocotb_tests.exhaustive import space
-    from rtl.variants import variant
+    from rtl.variants import quantizer
 
-    encoder = space("scale", variant(variant_name))
+    encoder = space("scale", quantizer(variant_name))
     start = unit * PATTERNS_PER_UNIT
     return encoder.run(start, min(start + PATTERNS_PER_UNIT, encoder.patterns))
 

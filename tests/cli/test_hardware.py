@@ -11,13 +11,13 @@ import pytest
 from cocotb_tests.report import Report, StimulusResult
 from compare.results import Comparison, Failure
 from emulator.errors import MismatchError
-from rtl.variants import default_variants, variant
+from rtl.variants import default_variants, quantizer
 from rtl.verilog import WAIVERS, to_verilog
 
 from .conftest import Cli
 
-SMALL = variant("quantizer-e8m0-floor-b4-bf16")
-OTHER = variant("quantizer-ue5m3-absmax-b4-bf16")
+SMALL = quantizer("quantizer-e8m0-floor-b4-bf16")
+OTHER = quantizer("quantizer-ue5m3-absmax-b4-bf16")
 
 
 def test_export(cli: Cli) -> None:

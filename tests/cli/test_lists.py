@@ -97,7 +97,7 @@ def test_variants(cli: Cli) -> None:
     rows = [line.split() for line in cli("variants").out.splitlines()]
     for v in default_variants():
         ports = str(v.input_layout.width), str(v.output_layout.width)
-        assert [v.name, str(v.latency), *ports] in rows
+        assert [v.name, str(v.latency), str(v.interval), *ports] in rows
 
 
 def test_variants_as_json(cli: Cli) -> None:

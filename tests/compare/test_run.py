@@ -22,13 +22,13 @@ from compare.results import Comparison, Failure, Row
 from compare.run import compare
 from compare.table import BEGIN, END, main_grid, readme_table, rich_table, update_readme
 from emulator.errors import FileFormatError
-from rtl.variants import variant
+from rtl.variants import quantizer
 from tests.compare.cells import ROOT
 
 pytestmark = pytest.mark.xdist_group("compare")  # so that the comparison is made once
 
-SMALL = variant("quantizer-e8m0-floor-b4-bf16")
-BASE = variant("quantizer-ue4m3-absmax-b4-bf16")
+SMALL = quantizer("quantizer-e8m0-floor-b4-bf16")
+BASE = quantizer("quantizer-ue4m3-absmax-b4-bf16")
 SAMPLES = 1 << 14
 
 
@@ -92,9 +92,9 @@ def test_second_run_computes_nothing_and_writes_the_same(
         import sys
         from pathlib import Path
         from compare.run import compare
-        from rtl.variants import variant
+        from rtl.variants import quantizer
         def show(done, total, outcome, cached): print(outcome.variant.name, cached)
-        variants = [variant(n) for n in {[SMALL.name, BASE.name]!r}]
+        variants = [quantizer(n) for n in {[SMALL.name, BASE.name]!r}]
         compare(variants, tensors={str(weights)!r}, folder={str(home / "again")!r},
                 cache=Path({str(home / "cache")!r}), samples={SAMPLES}, progress=show)
         print(sorted({{"numba", "amaranth", "cocotb", "pyosys"}} & set(sys.modules)))
@@ -195,11 +195,11 @@ def test_interrupt_ends_the_workers_and_keeps_what_is_done(home: Path, small: Co
     script = f"""
         from pathlib import Path
         from compare.run import compare
-        from rtl.variants import variant
+        from rtl.variants import quantizer
         def show(done, total, outcome, cached): print("done", outcome.variant.name, flush=True)
         if __name__ == "__main__":
             names = [{SMALL.name!r}, "quantizer-ue5m3-absmax-b32-bf16"]
-            compare([variant(n) for n in names], cache=Path({str(home / "cache")!r}),
+            compare([quantizer(n) for n in names], cache=Path({str(home / "cache")!r}),
                     samples={SAMPLES}, progress=show)
     """
     path = home / "interrupted.py"

@@ -15,7 +15,7 @@ from rtl import quantizer
 from rtl.element import Element
 from rtl.hierarchy import place
 from rtl.thresholds import ThresholdGenerator
-from rtl.variants import Variant
+from rtl.variants import QuantizerVariant
 from rtl.verilog import to_verilog
 
 
@@ -76,7 +76,7 @@ MUTANTS = {
 """Unit that each mutant replaces, and by what."""
 
 
-def mutant_verilog(variant: Variant, name: str) -> str:
+def mutant_verilog(variant: QuantizerVariant, name: str) -> str:
     """Return the Verilog of a variant with the fault of that name, one of `MUTANTS`."""
     unit, spoiled = MUTANTS[name]
     with mock.patch.object(quantizer, unit, spoiled):

@@ -9,7 +9,7 @@ from typing import Any
 from amaranth.sim import Simulator
 
 from rtl.quantizer import Quantizer
-from rtl.variants import Variant
+from rtl.variants import QuantizerVariant
 
 
 def testbench(unit: Any, bench: Callable[[Any], Awaitable[None]], *, clocked: bool = False) -> None:
@@ -25,7 +25,7 @@ testbench.__test__ = False  # pyright: ignore[reportFunctionMemberAccess]  # rea
 
 
 def quantize_words(
-    variant: Variant, words: list[int], *, pauses: float = 0.0, seed: int = 1
+    variant: QuantizerVariant, words: list[int], *, pauses: float = 0.0, seed: int = 1
 ) -> list[int]:
     """Send words through the quantizer of a variant and return the words that come out.
 

@@ -17,7 +17,7 @@ from emulator.errors import MismatchError
 from emulator.formats import BF16, E2M1, FORMATS, FP16, FP32, Format
 from emulator.recipes import SELECTIONS, Recipe, recipe
 from emulator.reference import quantize_block
-from rtl.variants import Variant, variant
+from rtl.variants import QuantizerVariant, quantizer
 from rtl.verilog import unit_verilog
 from tests.rtl.test_shapes import UE4M4, UE6M1
 
@@ -27,7 +27,7 @@ GROUPS = 1 << 12
 
 
 def unit(kind: str, selection: str, x: Format) -> Space:
-    return space(kind, Variant(recipe(f"{selection}-b2"), x))
+    return space(kind, QuantizerVariant(recipe(f"{selection}-b2"), x))
 
 
 def not_nan(x: Format) -> int:
@@ -83,7 +83,7 @@ def walk_settings(walk: Space) -> list[int]:
 )
 def test_other_scale_formats(kind: str, scale: Format, x: Format) -> None:
     """The units take their constants from the format's fields, whichever these are (spec §2.1)."""
-    walk = space(kind, Variant(Recipe(BlockFormat(E2M1, scale, 2), "absmax"), x))
+    walk = space(kind, QuantizerVariant(Recipe(BlockFormat(E2M1, scale, 2), "absmax"), x))
     settings = list(walk.settings)[:: 1 if kind == "scale" else 7]
     expected = len(settings) * not_nan(x) if kind == "element" else 1 << 15
     assert walk.run(settings=settings) == expected
@@ -91,7 +91,7 @@ def test_other_scale_formats(kind: str, scale: Format, x: Format) -> None:
 
 def test_a_fault_is_found_and_explained(tmp_path: Path) -> None:
     """A lane that takes 7/4 of the scale for 5/4 differs, and the message says where."""
-    v = variant("quantizer-ue5m3-absmax-b2-bf16")
+    v = quantizer("quantizer-ue5m3-absmax-b2-bf16")
     text = unit_verilog("element", v, lanes=8)
     broken = text.replace("thresholds[28]", "thresholds[27]")
     assert broken != text

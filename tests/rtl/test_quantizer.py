@@ -12,7 +12,7 @@ from emulator.formats import FORMATS
 from emulator.recipes import SELECTIONS, recipe
 from emulator.reference import quantize_block
 from rtl.quantizer import Quantizer
-from rtl.variants import CUTS, Variant, variant
+from rtl.variants import CUTS, QuantizerVariant, quantizer
 from tests.rtl.simulation import quantize_words, testbench
 from tests.spec_examples import Example, examples, floats
 
@@ -25,7 +25,7 @@ def pack(bits: list[int], width: int) -> int:
     return sum(part << (i * width) for i, part in enumerate(bits))
 
 
-def required(v: Variant, blocks: list[list[int]]) -> list[int]:
+def required(v: QuantizerVariant, blocks: list[list[int]]) -> list[int]:
     words = []
     for block in blocks:
         scale, codes = quantize_block(block, v.input, v.recipe)
@@ -47,7 +47,7 @@ def test_worked_example(example: Example) -> None:
         pack([int(c, 16) for c in codes.ljust(n, "0")] + [int(s[1], 16), int(s[0], 16)], 4)
         for s, codes in blocks
     ]
-    assert quantize_words(Variant(r, x, "o"), words) == want
+    assert quantize_words(QuantizerVariant(r, x, "o"), words) == want
 
 
 def test_there_are_examples() -> None:
@@ -66,7 +66,7 @@ def test_there_are_examples() -> None:
 )
 def test_random_blocks(name: str, pauses: float) -> None:
     """Any pauses, any cut: the same words in the same order (spec §12.2, §12.3, §12.5)."""
-    v = variant(name)
+    v = quantizer(name)
     rng = random.Random(name)
     top, n = 1 << v.input.width, v.recipe.block_size
     blocks = []
@@ -81,7 +81,7 @@ def test_random_blocks(name: str, pauses: float) -> None:
 @pytest.mark.parametrize("cuts", ["o", "aso", "iasto"])
 def test_latency_interval_and_reset(cuts: str) -> None:
     """Latency is the number of cuts, the interval 1 (spec §12.5); reset empties it (spec §12.4)."""
-    v = Variant(recipe("e8m0-floor-b2"), FORMATS["bf16"], cuts)
+    v = QuantizerVariant(recipe("e8m0-floor-b2"), FORMATS["bf16"], cuts)
     dut = Quantizer(v)
     one = pack([0x40C0, 0x40C0], 16)
 

@@ -8,7 +8,7 @@ import pytest
 from amaranth.hdl import ResetInserter, Signal
 
 from rtl.quantizer import Quantizer
-from rtl.variants import variant
+from rtl.variants import quantizer
 from tests.rtl.simulation import testbench
 from tests.spec_examples import Example, examples
 
@@ -22,7 +22,7 @@ def test_there_are_examples() -> None:
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
 def test_worked_example(example: Example) -> None:
     """spec §12.2, §12.4, §12.5."""
-    chosen = variant(example.subject)
+    chosen = quantizer(example.subject)
     dut, rst = Quantizer(chosen), Signal()
     digits = chosen.output_layout.digits
     seen: list[str] = []

@@ -7,7 +7,7 @@ import pytest
 from emulator.errors import NotAvailableError, UnknownNameError
 from emulator.formats import FORMATS
 from emulator.recipes import BLOCK_SIZES, CHOOSING_SELECTIONS, SELECTIONS, recipe
-from rtl.variants import CUTS, INPUTS, Variant, default_variants, variant
+from rtl.variants import CUTS, INPUTS, QuantizerVariant, default_variants, variant
 
 
 @pytest.mark.parametrize("selection", SELECTIONS)
@@ -15,7 +15,7 @@ from rtl.variants import CUTS, INPUTS, Variant, default_variants, variant
 def test_names_round_trip(selection: str, cuts: str) -> None:
     for block in (2, 32):
         for x in INPUTS:
-            v = Variant(recipe(f"{selection}-b{block}"), FORMATS[x], cuts)
+            v = QuantizerVariant(recipe(f"{selection}-b{block}"), FORMATS[x], cuts)
             assert variant(v.name) == v
             assert v.module.isidentifier() and "__" not in v.module
             assert v.latency == len(cuts)  # spec §12.5
@@ -67,7 +67,7 @@ def test_refused_names(name: str, error: type[Exception], message: str) -> None:
 
 def test_refused_input() -> None:
     with pytest.raises(ValueError, match="input format e4m3 is not one of bf16, fp16, fp32"):
-        Variant(recipe("ue5m3-absmax-b4"), FORMATS["e4m3"])
+        QuantizerVariant(recipe("ue5m3-absmax-b4"), FORMATS["e4m3"])
 
 
 def test_cuts_are_in_the_order_of_the_pipeline() -> None:

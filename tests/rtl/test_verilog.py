@@ -15,7 +15,7 @@ from cocotb_tests import toolchain
 from emulator.errors import ToolError
 from emulator.version import SPEC_VERSION
 from rtl import verilog
-from rtl.variants import variant
+from rtl.variants import quantizer
 from tests.rtl.mutants import MUTANTS, mutant_verilog
 
 NAMES = [
@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", NAMES)
 def test_ports_and_lint(name: str, folder: Path) -> None:
     """The ports of spec §12.1, and no warning but the waived ones, each of which has a reason."""
-    v = variant(name)
+    v = quantizer(name)
     path, waivers = verilog.export(v, folder)
     assert (path.name, waivers.name) == (f"{v.module}.v", "waivers.vlt")
     assert toolchain.dut_ports(path, v.module) == v.ports
@@ -56,7 +56,7 @@ def test_each_waiver_has_a_reason() -> None:
 
 
 def test_header_says_what_it_is() -> None:
-    v = variant("quantizer-ue4m3-absmax-pz-b4-bf16-cutso")
+    v = quantizer("quantizer-ue4m3-absmax-pz-b4-bf16-cutso")
     head = verilog.to_verilog(v).split("\nmodule ")[0]
     assert all(line.startswith("//") or not line for line in head.splitlines())
     for text in (
@@ -74,11 +74,11 @@ def test_header_says_what_it_is() -> None:
 @pytest.mark.parametrize("name", NAMES[:2])
 def test_text_is_plain(name: str) -> None:
     """No machine paths, attributes, tool versions or names that need escaping."""
-    text = verilog.to_verilog(variant(name))
+    text = verilog.to_verilog(quantizer(name))
     assert not re.search(r"\(\*|\\|\$auto|[Yy]osys|Amaranth|/(home|tmp|work|usr)/|__", text)
     assert not re.search(r"^\s*initial\b|= *\d+'h\w+;$.*\breg\b", text, re.M)
     modules = re.findall(r"^module (\w+)\(", text, re.M)
-    assert modules[0] == variant(name).module and len(modules) == len(set(modules))
+    assert modules[0] == quantizer(name).module and len(modules) == len(set(modules))
     kinds = {m.removeprefix(modules[0]).strip("_") for m in modules[1:]}
     assert {"amax", "element", "scale", "thresholds", "unpack"} <= kinds
 
@@ -86,11 +86,11 @@ def test_text_is_plain(name: str) -> None:
 def test_bytes_do_not_depend_on_the_process() -> None:
     """Hash seed and working directory change nothing."""
     code = (
-        "import hashlib\nfrom rtl.variants import variant\nfrom rtl.verilog import to_verilog\n"
-        f"print(hashlib.sha256(to_verilog(variant({NAMES[2]!r})).encode()).hexdigest())"
+        "import hashlib\nfrom rtl.variants import quantizer\nfrom rtl.verilog import to_verilog\n"
+        f"print(hashlib.sha256(to_verilog(quantizer({NAMES[2]!r})).encode()).hexdigest())"
     )
     root = Path(__file__).parents[2]
-    digests = {hashlib.sha256(verilog.to_verilog(variant(NAMES[2])).encode()).hexdigest()}
+    digests = {hashlib.sha256(verilog.to_verilog(quantizer(NAMES[2])).encode()).hexdigest()}
     for seed, cwd in (("1", root), ("2", root.parent)):
         env = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(root)}
         done = subprocess.run(
@@ -105,19 +105,19 @@ def test_missing_yosys_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     child = "import sys\nsys.modules['pyosys'] = None\nfrom pyosys import libyosys\n"
     monkeypatch.setattr(verilog, "_CHILD", child)
     with pytest.raises(ToolError, match=r'pip install "finescale\[rtl\]"'):
-        verilog.export(variant(NAMES[3]), tmp_path / "new")
+        verilog.export(quantizer(NAMES[3]), tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
 def test_failing_yosys_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(verilog, "_CHILD", "import sys\nprint('ERROR: no')\nsys.exit(1)\n")
     with pytest.raises(ToolError, match=r"^yosys failed: ERROR: no$"):
-        verilog.export(variant(NAMES[3]), tmp_path)
+        verilog.export(quantizer(NAMES[3]), tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 def test_units_by_name() -> None:
-    v = variant("quantizer-ue5m3-absmax-b2-fp16")
+    v = quantizer("quantizer-ue5m3-absmax-b2-fp16")
     assert "module element_unit(" in verilog.unit_verilog("element", v)
     assert "input [63:0] amax;" in verilog.unit_verilog("scale", v, lanes=4)
     with pytest.raises(ValueError, match="unit 'lane' is not one of 'element', 'scale'"):
@@ -126,7 +126,7 @@ def test_units_by_name() -> None:
 
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_mutants_are_other_designs(mutant: str) -> None:
-    v = variant("quantizer-ue5m3-absmax-b2-bf16")
+    v = quantizer("quantizer-ue5m3-absmax-b2-bf16")
     text = mutant_verilog(v, mutant)
     assert f"module {v.module}(" in text and text != verilog.to_verilog(v)
     assert mutant_verilog(v, mutant) == text

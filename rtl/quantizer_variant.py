@@ -1,0 +1,166 @@
+"""Variants of the block quantizer.
+
+quantizer-<recipe>-<input>[-cut<stages>]
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from emulator.errors import NotAvailableError
+from emulator.formats import FORMATS, Format
+from emulator.layout import WordLayout, input_layout, output_layout
+from emulator.recipes import BLOCK_SIZES, Recipe, recipe
+from rtl.variant import Variant
+
+if TYPE_CHECKING:
+    from amaranth.lib import wiring
+
+RULES = ("absmax", "floor", "ceil", "even")
+"""Rules that there is hardware for."""
+
+INPUTS = ("bf16", "fp16", "fp32")
+"""Input formats of the quantizer."""
+
+CUTS = {
+    "i": "after the input port",
+    "a": "after the amax tree",
+    "s": "after the scale encoder",
+    "t": "after the threshold generator",
+    "o": "before the output port",
+}
+"""Places where a pipeline register can stand, from input to output, by letter."""
+
+DEFAULT_CUTS = "aso"
+MAX_LANES = 32
+
+_NAME = re.compile(
+    r"quantizer-(?P<recipe>.+-b[0-9]+)-(?P<input>[a-z0-9]+)(?:-cut(?P<cuts>[a-z]*))?"
+)
+
+DEFAULT_SELECTIONS = (
+    "e8m0-floor",
+    "ue4m3-absmax",
+    "ue4m3-absmax-pz",
+    "ue5m3-absmax",
+    "ue5m3-absmax-pz",
+)
+
+
+@dataclass(frozen=True)
+class QuantizerVariant(Variant):
+    """A pipelined block quantizer: one block per cycle, valid/ready on both ends.
+
+    Args:
+        recipe: what it computes; block sizes 2 to 32.
+        input: format of the input lanes, one of `INPUTS`.
+        cuts: letters of `CUTS` in their order; each is one register stage and one cycle of latency.
+
+    Raises:
+        ValueError: if a part is out of its range.
+        NotAvailableError: if the recipe cannot be computed yet, or has no hardware yet.
+    """
+
+    unit: ClassVar[str] = "quantizer"
+    grammar: ClassVar[str] = "quantizer-<recipe>-<bf16|fp16|fp32>[-cut<letters of iasto>]"
+
+    recipe: Recipe
+    input: Format
+    cuts: str = DEFAULT_CUTS
+
+    def __post_init__(self) -> None:
+        self.recipe.require_available()
+        if self.recipe.rule not in RULES or self.recipe.tensor_scale is not None:
+            what = f"rule {self.recipe.rule!r}"
+            if self.recipe.rule in RULES:
+                what = f"tensor scale {self.recipe.tensor_scale!r}"
+            raise NotAvailableError(
+                f"{self.recipe.name}: hardware for {what} is not available yet (rules with "
+                f"hardware: {', '.join(RULES)}; no tensor scale)"
+            )
+        if self.input.name not in INPUTS:
+            raise ValueError(f"input format {self.input.name} is not one of {', '.join(INPUTS)}")
+        if self.recipe.block_size > MAX_LANES:
+            raise NotAvailableError(
+                f"block size {self.recipe.block_size} exceeds the {MAX_LANES} lanes of a quantizer"
+            )
+        if not self.cuts or self.cuts != "".join(c for c in CUTS if c in self.cuts):
+            raise ValueError(
+                f"cuts {self.cuts!r} are not one or more letters of {''.join(CUTS)!r} in that order"
+            )
+
+    @classmethod
+    def parse(cls, name: str) -> QuantizerVariant | None:
+        """See `Variant.parse`."""
+        match = _NAME.fullmatch(name)
+        if match is None or match["input"] not in INPUTS:
+            return None
+        cuts = DEFAULT_CUTS if match["cuts"] is None else match["cuts"]
+        return cls(recipe(match["recipe"]), FORMATS[match["input"]], cuts)
+
+    @classmethod
+    def defaults(cls) -> Sequence[QuantizerVariant]:
+        """See `Variant.defaults`."""
+        return [
+            cls(recipe(f"{selection}-b{block}"), FORMATS["bf16"])
+            for selection in DEFAULT_SELECTIONS
+            for block in BLOCK_SIZES
+        ]
+
+    @property
+    def name(self) -> str:
+        """Canonical name."""
+        tail = "" if self.cuts == DEFAULT_CUTS else f"-cut{self.cuts}"
+        return f"quantizer-{self.recipe.name}-{self.input.name}{tail}"
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def latency(self) -> int:
+        """One cycle per cut (spec §12.5)."""
+        return len(self.cuts)
+
+    @property
+    def input_layout(self) -> WordLayout:
+        """Bits of `i_payload` (spec §11.1)."""
+        return input_layout(self.input, self.recipe.block_size)
+
+    @property
+    def output_layout(self) -> WordLayout:
+        """Bits of `o_payload` (spec §11.2)."""
+        return output_layout(self.recipe.block_format)
+
+    @property
+    def title(self) -> str:
+        """What it is, in a line."""
+        return f"Block quantizer of recipe {self.recipe.name}"
+
+    @property
+    def registers(self) -> str:
+        """Where its registers stand, in a line."""
+        return "; ".join(f"{letter} = {CUTS[letter]}" for letter in self.cuts)
+
+    @property
+    def meanings(self) -> dict[str, str]:
+        """What the bits of the payloads mean."""
+        n, w = self.recipe.block_size, self.input.width
+        codes, scale = (self.output_layout.field(name) for name in ("codes", "scale"))
+        return {
+            "i_payload": f"{n} {self.input.name} numbers, lane i at bit {w}*i (spec §11.1)",
+            "o_payload": f"{n} {self.recipe.element.name} codes, lane i at bit {codes.width}*i; "
+            f"{self.recipe.scale.name} scale code at bit {scale.offset} (spec §11.2)",
+        }
+
+    def parts(self) -> dict[str, Any]:
+        """Its parts by name, as plain data."""
+        return {"recipe": self.recipe.name, "input": self.input.name, "cuts": self.cuts}
+
+    def component(self) -> wiring.Component:
+        """The design."""
+        from rtl.quantizer import Quantizer
+
+        return Quantizer(self)
