@@ -37,7 +37,8 @@ async def frames(dut: Any) -> None:
         await RisingEdge(dut.aclk)
     dut.aresetn.value = 1
     for frame in job["frames"]:
-        await source.send(AxiStreamFrame([int(word, 16) for word in frame]))
+        words: Any = [int(word, 16) for word in frame]  # its hints know of bytes only
+        await source.send(AxiStreamFrame(words))
     seen = []
     for _ in job["frames"]:
         frame = await sink.recv(compact=False)
