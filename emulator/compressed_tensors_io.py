@@ -83,8 +83,9 @@ def stored_scale(g: float | np.floating[Any]) -> np.float32:
     Raises:
         ValueError: if g is not a float32 from 2^-126 to 2^126.
     """
-    value = np.float32(g)
-    if value != g or not SMALLEST <= value <= LARGEST:
+    with np.errstate(over="ignore"):
+        value = np.float32(g)
+    if float(value) != g or not SMALLEST <= float(value) <= LARGEST:
         raise ValueError(f"tensor scale {g} is not a float32 from 2^-126 to 2^126 (spec §20.9)")
     # IEEE 754 division of two float32 numbers is the exact quotient rounded once.
     return np.float32(1) / value

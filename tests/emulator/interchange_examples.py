@@ -1,10 +1,10 @@
 """Runs the worked examples of spec §20 by the functions that a user calls.
 
-    pack <n> <codes> -> <bytes>              unpack <n> <bytes> -> <codes>
-    swizzle <rows>x<blocks> <r>,<c> -> <byte>, or size -> <bytes>, or bytes (of 01, 02, ...)
-    type <format> <code> -> <type> <value>   dlpack <recipe> <floats> -> <scale> <codes>
-    arrays <recipe> <shape> -> <name:type:shape ...>
-    reciprocal stored|read|kept <float> -> <float>
+pack <n> <codes> -> <bytes>              unpack <n> <bytes> -> <codes>
+swizzle <rows>x<blocks> <r>,<c> -> <byte>, or size -> <bytes>, or bytes (of 01, 02, ...)
+type <format> <code> -> <type> <value>   dlpack <recipe> <floats> -> <scale> <codes>
+arrays <recipe> <shape> -> <name:type:shape ...>
+reciprocal stored|read|kept <float> -> <float>
 """
 
 from __future__ import annotations
@@ -15,7 +15,12 @@ from typing import Any
 import numpy as np
 
 from emulator.arguments import INPUTS
-from emulator.compressed_tensors_io import kept_tensor_scale, read_scale, stored_arrays, stored_scale
+from emulator.compressed_tensors_io import (
+    kept_tensor_scale,
+    read_scale,
+    stored_arrays,
+    stored_scale,
+)
 from emulator.formats import FORMATS
 from emulator.interchange import TYPES, pack, unpack
 from emulator.recipes import recipe
