@@ -68,17 +68,15 @@ def unpack(packed: Any, length: int | None = None, axis: int = -1) -> Bytes:
     taken = _bytes(packed, "packed", ("float4_e2m1fn_x2",))
     axis = blocked_axis(axis, taken.ndim)
     both = 2 * taken.shape[-1]
-    length = both if length is None else length
-    if length not in (both, both - 1) or length < 0:
-        raise ValueError(f"{taken.shape[-1]} bytes do not hold {length} codes (spec §20.2)")
+    n = both if length is None else length
+    if not max(0, both - 1) <= n <= both:
+        raise ValueError(f"{taken.shape[-1]} bytes do not hold {n} codes (spec §20.2)")
     codes = np.empty((*taken.shape[:-1], both), np.uint8)
     codes[..., ::2] = taken & np.uint8(15)
     codes[..., 1::2] = taken >> np.uint8(4)
-    if codes[..., length:].any():
-        raise ValueError(
-            f"behind an odd length of {length} a code other than 0 stands (spec §20.2)"
-        )
-    return np.ascontiguousarray(np.moveaxis(codes[..., :length], -1, axis))
+    if codes[..., n:].any():
+        raise ValueError(f"behind an odd length of {n} a code other than 0 stands (spec §20.2)")
+    return np.ascontiguousarray(np.moveaxis(codes[..., :n], -1, axis))
 
 
 def packed_codes(q: Quantized) -> Bytes:

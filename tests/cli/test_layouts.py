@@ -19,7 +19,13 @@ LAYOUT = ("--layout", "compressed-tensors")
 
 def test_weights_for_vllm(cli: Cli, weights: np.ndarray) -> None:
     """spec §20.11: quantized with a tensor scale that is kept, so that the file decodes alike."""
-    x = weights * np.float32(1.3)  # its tensor scale is one that does not come back
+    amax = np.uint32(0x3F900001).view(np.float32)  # its tensor scale becomes the next smaller
+    x = weights * np.float32(0.5)
+    x[0, 0] = amax
+    g = quantize(x, "nvfp4").tensor_scale
+    assert g is not None and kept_tensor_scale(g) < g
+    x[0, 16:32] = g / 4  # a tie for g, and above it for the smaller one
+    x[0, 16] = 6 * g
     write_floats(Path("m.safetensors"), {"l.weight": x})
     ended = cli("quantize", "m.safetensors", "-o", "q.safetensors", "--recipe", "nvfp4", *LAYOUT)
     assert ended.code == 0, ended.err
@@ -30,9 +36,8 @@ def test_weights_for_vllm(cli: Cli, weights: np.ndarray) -> None:
     name, _, value = second.partition(': "quantization_config": ')
     assert name == "for config.json" and not end
     assert json.loads(value)["format"] == "nvfp4-pack-quantized" and not json.loads(value)["ignore"]
-    g = quantize(x, "nvfp4").tensor_scale
-    assert g is not None and kept_tensor_scale(g) != g
     want = quantize(x, "nvfp4", tensor_scale=kept_tensor_scale(g))
+    assert not np.array_equal(want.codes, quantize(x, "nvfp4").codes)
     found = read_compressed_tensors(Path("q.safetensors"))["l.weight"]
     assert np.array_equal(found.codes, want.codes) and np.array_equal(found.scales, want.scales)
     assert found.tensor_scale == want.tensor_scale

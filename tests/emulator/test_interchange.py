@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import doctest
 import itertools
+import re
+from pathlib import Path
 from typing import Any
 
 import ml_dtypes
@@ -154,3 +157,22 @@ def test_a_rebuilt_tensor_decodes_alike() -> None:
         q = quantize(tensor((3, 32), 5), name)
         back = Quantized.from_packed(q.packed(), q.scales, name, tensor_scale=q.tensor_scale)
         assert np.array_equal(dequantize(back).view(np.uint32), dequantize(q).view(np.uint32))
+
+
+def test_the_document_runs() -> None:
+    """The Python of docs/interchange.md prints what it says; its options exist."""
+    text = (Path(__file__).parents[2] / "docs" / "interchange.md").read_text("utf-8")
+    [code] = re.findall(r"^```python\n(.*?)^```$", text, flags=re.M | re.S)
+    test = doctest.DocTestParser().get_doctest(code, {}, "interchange", "interchange.md", 0)
+    result = doctest.DocTestRunner().run(test)
+    assert result.failed == 0 and result.attempted == 10
+    from typer.main import get_command
+
+    from cli.main import app
+
+    [shell] = re.findall(r"^```sh\n(.*?)^```$", text, flags=re.M | re.S)
+    commands = get_command(app).commands  # pyright: ignore[reportAttributeAccessIssue]
+    for line in shell.replace("\\\n", " ").splitlines():
+        program, command, *rest = line.split()
+        known = {o for p in commands[command].params for o in p.opts}
+        assert program == "finescale" and {w for w in rest if w.startswith("-")} <= known
