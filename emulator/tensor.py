@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from emulator import tables
+from emulator import interchange, swizzle, tables, torch_io
 from emulator.arguments import (
     INPUTS,
     Array,
@@ -89,6 +89,109 @@ class Quantized:
     def __repr__(self) -> str:
         return f"Quantized({self.recipe.name}, shape={self.shape}, axis={self.axis})"
 
+    def packed(self) -> Codes:
+        """Codes, two in a byte, the first of a pair in the low nibble (spec §20.1).
+
+        Returns:
+            uint8, of the tensor's shape with the blocked axis moved to the end and its length n
+            replaced by ceil(n / 2).
+
+        Raises:
+            ValueError: if the element codes do not have 4 bits.
+        """
+        return interchange.packed_codes(self)
+
+    def swizzled_scales(self) -> Codes:
+        """Scales of a matrix as block-scaled GPU matrix multipliers read them (spec §20.3).
+
+        Returns:
+            uint8, of shape (512 * ceil(rows / 128) * ceil(blocks in a row / 4),), where a row
+            runs along the blocked axis.
+
+        Raises:
+            ValueError: if the tensor has not two dimensions.
+        """
+        return swizzle.swizzled_scales(self)
+
+    def to_ml_dtypes(self) -> tuple[Array, Array]:
+        """Codes and scales as views of the types of ml_dtypes (spec §20.5).
+
+        Raises:
+            ValueError: if ml_dtypes has no such type, as for UE5M3.
+        """
+        return (
+            interchange.typed(self.codes, self.recipe.element),
+            interchange.typed(self.scales, self.recipe.scale),
+        )
+
+    def to_torch(self, *, raw: bool = False) -> torch_io.TorchTensors:
+        """Codes, packed codes, scales and tensor scale as torch tensors (spec §20.5).
+
+        Args:
+            raw: give packed codes and scales as uint8, not as float4_e2m1fn_x2, float8_e4m3fn or
+                float8_e8m0fnu.
+
+        Raises:
+            ToolError: if torch cannot be imported.
+            ValueError: if torch has no such type, as for UE5M3.
+        """
+        return torch_io.to_torch(self, raw)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        codes: Any,
+        scales: Any,
+        recipe: Recipe | str,
+        *,
+        axis: int = -1,
+        tensor_scale: float | np.floating[Any] | None = None,
+    ) -> Quantized:
+        """Take codes and scales of uint8 or of the types of ml_dtypes or torch (spec §20.5, §20.6).
+
+        Args:
+            codes: one element code per element.
+            scales: one per block, as `Quantized` has them.
+            recipe: a `Recipe`, or its name.
+            axis: the blocked axis.
+            tensor_scale: that of a recipe that has one; a float32.
+
+        Raises:
+            TypeError: for an array of another type, or not on the CPU.
+            ValueError: if the shapes do not fit, or a byte is no code.
+        """
+        recipe = available_recipe(recipe)
+        g = None if tensor_scale is None else np.float32(given_scale(tensor_scale, recipe))
+        return cls(*interchange.codes_and_scales(codes, scales, recipe), recipe, axis, g)
+
+    @classmethod
+    def from_packed(
+        cls,
+        packed: Any,
+        scales: Any,
+        recipe: Recipe | str,
+        *,
+        axis: int = -1,
+        length: int | None = None,
+        tensor_scale: float | np.floating[Any] | None = None,
+    ) -> Quantized:
+        """Take packed codes, of uint8 or torch's float4_e2m1fn_x2 (spec §20.2).
+
+        Args:
+            packed: what `packed` returned.
+            scales: one per block, as `Quantized` has them (the blocked axis in its place).
+            recipe: a `Recipe`, or its name.
+            axis: the blocked axis.
+            length: elements along it; twice the bytes if None.
+            tensor_scale: that of a recipe that has one; a float32.
+
+        Raises:
+            TypeError: for an array of another type, or not on the CPU.
+            ValueError: if the shapes do not fit, or a byte is no code.
+        """
+        codes = interchange.unpack(packed, length, axis)
+        return cls.from_arrays(codes, scales, recipe, axis=axis, tensor_scale=tensor_scale)
+
 
 def scales_shape(shape: tuple[int, ...], axis: int, block_size: int) -> tuple[int, ...]:
     """Return the shape with the length n of the axis replaced by ceil(n / block_size)."""
@@ -108,7 +211,8 @@ def quantize(
     """Quantize a tensor in blocks along one axis (spec §5 to §9, §14, §15).
 
     Args:
-        x: float32, bfloat16 (of ml_dtypes) or float16; any shape but (), any memory layout.
+        x: float32, bfloat16 (of ml_dtypes) or float16; any shape but (), any memory layout; an
+            array of NumPy or of another library by DLPack (spec §20.6).
         recipe: a `Recipe`, or its name.
         axis: the axis along which blocks run; negative ones count from the end.
         tensor_scale: for recipes with a tensor scale: the one to use (spec §14.6) instead of that
@@ -131,6 +235,7 @@ def quantize(
         NotAvailableError: if this version cannot compute the recipe.
     """
     chosen = available_recipe(recipe)
+    x, _ = torch_io.as_array(x, "x")
     fmt = input_format(x, "x")
     x = np.asarray(x)
     axis = blocked_axis(axis, x.ndim)
