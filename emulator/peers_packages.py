@@ -27,6 +27,13 @@ class Missing(Exception):
     """A package is not there, or not in the version that is modelled."""
 
 
+class Prepared(NamedTuple):
+    """A call of a package on a tensor that is in the form it takes, and how to read its result."""
+
+    call: Callable[[], Any]
+    read: Callable[[Any], Ran]
+
+
 class Ran(NamedTuple):
     """What a package computed; `decoded` only where it decodes in float32 itself."""
 
@@ -67,8 +74,11 @@ def version_of(name: str) -> tuple[str, str]:
     return _NEEDS[_library(name) or ""]
 
 
-def runner(name: str) -> Callable[[np.ndarray, bool], Ran]:
+def preparer(name: str) -> Callable[[np.ndarray, bool], Prepared]:
     """A function of a tensor of finite float32 numbers, and whether to give it as bfloat16.
+
+    Args:
+        name: of a peer.
 
     Raises:
         Missing: if what it takes is not installed, or the peer has no package to run on a CPU.
@@ -81,7 +91,18 @@ def runner(name: str) -> Callable[[np.ndarray, bool], Ran]:
         if have.get(package, "").split("+")[0] != version:
             raise Missing(f"{package} {version} is not installed (found {have.get(package)})")
     mode = name.removeprefix(f"peer-{library}-")
-    return partial(_RUNNERS[library], mode)
+    return partial(_PREPARERS[library], mode)
+
+
+def runner(name: str) -> Callable[[np.ndarray, bool], Ran]:
+    """As `preparer`, but the function calls the package and returns what it computed."""
+    prepare = preparer(name)
+
+    def run(x: np.ndarray, as_bf16: bool) -> Ran:
+        prepared = prepare(x, as_bf16)
+        return prepared.read(prepared.call())
+
+    return run
 
 
 def _import(name: str) -> Any:
@@ -109,7 +130,7 @@ def _bytes(scales: Any, rows: int) -> np.ndarray:
     return scales.contiguous().view(torch.uint8).numpy().reshape(rows, -1)
 
 
-def _run_torchao(mode: str, x: np.ndarray, as_bf16: bool) -> Ran:
+def _torchao(mode: str, x: np.ndarray, as_bf16: bool) -> Prepared:
     torch = _import("torch")
     mx_tensor = _import("torchao.prototype.mx_formats.mx_tensor")
     nvfp4_tensor = _import("torchao.prototype.mx_formats.nvfp4_tensor")
@@ -119,20 +140,31 @@ def _run_torchao(mode: str, x: np.ndarray, as_bf16: bool) -> Ran:
     if mode.startswith("mxfp4"):
         chosen = modes[mode.removeprefix("mxfp4-").upper()]
         four = torch.float4_e2m1fn_x2
-        scales, packed = mx_tensor.to_mx(data, four, 32, chosen)
-        decoded = mx_tensor.to_dtype(packed, scales, four, 32, torch.float32).numpy()
-        return Ran(_nibbles(packed, rows), _bytes(scales, rows), (), decoded)
-    p = None
-    if mode == "nvfp4-2level":
-        p = nvfp4_tensor.per_tensor_amax_to_scale(data.abs().max())
-    scales, packed = nvfp4_tensor.nvfp4_quantize(data, 16, p)
-    whole = nvfp4_tensor.NVFP4Tensor.to_nvfp4(data, per_tensor_scale=p)
-    decoded = whole.dequantize(torch.float32).numpy()
-    constants = () if p is None else (np.float32(p.item()),)
-    return Ran(_nibbles(packed, rows), _bytes(scales, rows), constants, decoded)
+
+        def read_mx(made: Any) -> Ran:
+            scales, packed = made
+            decoded = mx_tensor.to_dtype(packed, scales, four, 32, torch.float32).numpy()
+            return Ran(_nibbles(packed, rows), _bytes(scales, rows), (), decoded)
+
+        return Prepared(lambda: mx_tensor.to_mx(data, four, 32, chosen), read_mx)
+
+    def tensor_scale() -> Any:
+        if mode != "nvfp4-2level":
+            return None
+        return nvfp4_tensor.per_tensor_amax_to_scale(data.abs().max())
+
+    def read(made: Any) -> Ran:
+        scales, packed = made
+        p = tensor_scale()
+        whole = nvfp4_tensor.NVFP4Tensor.to_nvfp4(data, per_tensor_scale=p)
+        decoded = whole.dequantize(torch.float32).numpy()
+        constants = () if p is None else (np.float32(p.item()),)
+        return Ran(_nibbles(packed, rows), _bytes(scales, rows), constants, decoded)
+
+    return Prepared(lambda: nvfp4_tensor.nvfp4_quantize(data, 16, tensor_scale()), read)
 
 
-def _run_te(mode: str, x: np.ndarray, as_bf16: bool) -> Ran:
+def _transformer_engine(mode: str, x: np.ndarray, as_bf16: bool) -> Prepared:
     module, utils = _te()
     kind = mode.split("-")
     options: dict[str, Any] = {}
@@ -143,70 +175,100 @@ def _run_te(mode: str, x: np.ndarray, as_bf16: bool) -> Ran:
             "nvfp4_4over6_err_mode": kind[3],
         }
     made = module.NVFP4QuantizerRef(utils.Fp4Formats.E2M1, True, False, **options)
-    packed, scales, _, _, amax, _ = made._quantize(_torch(x, as_bf16))
-    constant = (np.float32(amax.item()),)
-    return Ran(_nibbles(packed, len(x)), _bytes(scales, len(x)), constant, None)
+    data = _torch(x, as_bf16)
+
+    def read(made: Any) -> Ran:
+        packed, scales, _, _, amax, _ = made
+        constant = (np.float32(amax.item()),)
+        return Ran(_nibbles(packed, len(x)), _bytes(scales, len(x)), constant, None)
+
+    return Prepared(lambda: made._quantize(data), read)
 
 
-def _run_fouroversix(mode: str, x: np.ndarray, as_bf16: bool) -> Ran:
+def _fouroversix(mode: str, x: np.ndarray, as_bf16: bool) -> Prepared:
     utils = _import("fouroversix.utils")
-    packed, scales, amax = _import("fouroversix.quantize.pytorch.reference").quantize_to_fp4(
-        _torch(x, as_bf16),
-        fp4_format=utils.DataType.nvfp4,
-        scale_rule=utils.ScaleRule[mode.replace("-", "_")],
-        use_blackwell_scale_layout=False,
-    )
-    constant = (np.float32(amax.item()),)
-    return Ran(_nibbles(packed, len(x)), _bytes(scales, len(x)), constant, None)
+    quantize = _import("fouroversix.quantize.pytorch.reference").quantize_to_fp4
+    data, rule = _torch(x, as_bf16), utils.ScaleRule[mode.replace("-", "_")]
+
+    def call() -> Any:
+        return quantize(
+            data,
+            fp4_format=utils.DataType.nvfp4,
+            scale_rule=rule,
+            use_blackwell_scale_layout=False,
+        )
+
+    def read(made: Any) -> Ran:
+        packed, scales, amax = made
+        constant = (np.float32(amax.item()),)
+        return Ran(_nibbles(packed, len(x)), _bytes(scales, len(x)), constant, None)
+
+    return Prepared(call, read)
 
 
-def _run_compressed_tensors(mode: str, x: np.ndarray, as_bf16: bool) -> Ran:
+def _compressed_tensors(mode: str, x: np.ndarray, as_bf16: bool) -> Prepared:
     torch = _import("torch")
     compressor = _import("compressed_tensors.compressors.nvfp4.base").NVFP4PackedCompressor
     helpers = _import("compressed_tensors.quantization.utils.helpers")
     presets = _import("compressed_tensors.quantization")
     data = _torch(x, as_bf16 or mode.endswith("bf16"))
     scheme = presets.preset_name_to_scheme("NVFP4", ["Linear"])
-    g = helpers.generate_gparam(data.min(), data.max())
-    scale, _ = helpers.compute_dynamic_scales_and_zp(
-        data, scheme.weights, torch.nn.Module(), global_scale=g
-    )
-    state = {"weight": data, "weight_scale": scale, "weight_global_scale": g}
-    made = compressor.compress(state, scheme)
-    codes, scales = _nibbles(made["weight_packed"], len(x)), _bytes(made["weight_scale"], len(x))
-    return Ran(codes, scales, (np.float32(g.item()),), None)
+
+    def call() -> Any:
+        g = helpers.generate_gparam(data.min(), data.max())
+        scale, _ = helpers.compute_dynamic_scales_and_zp(
+            data, scheme.weights, torch.nn.Module(), global_scale=g
+        )
+        state = {"weight": data, "weight_scale": scale, "weight_global_scale": g}
+        return compressor.compress(state, scheme), g
+
+    def read(result: Any) -> Ran:
+        made, g = result
+        codes = _nibbles(made["weight_packed"], len(x))
+        return Ran(codes, _bytes(made["weight_scale"], len(x)), (np.float32(g.item()),), None)
+
+    return Prepared(call, read)
 
 
-def _run_modelopt(mode: str, x: np.ndarray, as_bf16: bool) -> Ran:
-    module = _modelopt()
-    made, scales, w2 = module.NVFP4QTensor.quantize(_torch(x, as_bf16), 16)
-    codes = _nibbles(made._quantized_data, len(x))
-    return Ran(codes, _bytes(scales, len(x)), (np.float32(w2.item()),), None)
+def _nvidia_modelopt(mode: str, x: np.ndarray, as_bf16: bool) -> Prepared:
+    quantize, data = _modelopt().NVFP4QTensor.quantize, _torch(x, as_bf16)
+
+    def read(result: Any) -> Ran:
+        made, scales, w2 = result
+        codes = _nibbles(made._quantized_data, len(x))
+        return Ran(codes, _bytes(scales, len(x)), (np.float32(w2.item()),), None)
+
+    return Prepared(lambda: quantize(data, 16), read)
 
 
-def _run_autoround(mode: str, x: np.ndarray, as_bf16: bool) -> Ran:
-    found, scale, _ = _autoround().nvfp4_v2(_torch(x, as_bf16), group_size=16)
-    decoded, scale = found.float().numpy(), scale.numpy().reshape(len(x), -1)
-    known = UE5M3.decode(np.arange(255, dtype=np.uint8))
-    scales = np.searchsorted(known, scale).astype(np.uint8)
-    assert (known[scales] == scale).all()
-    # It gives no codes, but value times scale, exactly.
-    wide = np.repeat(scale, 16, axis=1).astype(np.float64)
-    with np.errstate(invalid="ignore"):
-        values = np.where(wide > 0, decoded / wide, 0)
-    magnitudes = np.searchsorted(e2m1_decode(np.arange(8, dtype=np.uint8)), np.abs(values))
-    codes = (magnitudes + 8 * np.signbit(decoded)).astype(np.uint8)
-    assert (np.abs(e2m1_decode(codes)) == np.abs(values)).all()
-    return Ran(codes, scales, (), decoded)
+def _auto_round(mode: str, x: np.ndarray, as_bf16: bool) -> Prepared:
+    quantize, data = _autoround().nvfp4_v2, _torch(x, as_bf16)
+
+    def read(made: Any) -> Ran:
+        found, scale, _ = made
+        decoded, scale = found.float().numpy(), scale.numpy().reshape(len(x), -1)
+        known = UE5M3.decode(np.arange(255, dtype=np.uint8))
+        scales = np.searchsorted(known, scale).astype(np.uint8)
+        assert (known[scales] == scale).all()
+        # It gives no codes, but value times scale, exactly.
+        wide = np.repeat(scale, 16, axis=1).astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            values = np.where(wide > 0, decoded / wide, 0)
+        magnitudes = np.searchsorted(e2m1_decode(np.arange(8, dtype=np.uint8)), np.abs(values))
+        codes = (magnitudes + 8 * np.signbit(decoded)).astype(np.uint8)
+        assert (np.abs(e2m1_decode(codes)) == np.abs(values)).all()
+        return Ran(codes, scales, (), decoded)
+
+    return Prepared(lambda: quantize(data, group_size=16), read)
 
 
-_RUNNERS: dict[str, Callable[[str, np.ndarray, bool], Ran]] = {
-    "torchao": _run_torchao,
-    "te": _run_te,
-    "fouroversix": _run_fouroversix,
-    "compressed-tensors": _run_compressed_tensors,
-    "modelopt": _run_modelopt,
-    "autoround": _run_autoround,
+_PREPARERS: dict[str, Callable[[str, np.ndarray, bool], Prepared]] = {
+    "torchao": _torchao,
+    "te": _transformer_engine,
+    "fouroversix": _fouroversix,
+    "compressed-tensors": _compressed_tensors,
+    "modelopt": _nvidia_modelopt,
+    "autoround": _auto_round,
 }
 
 
