@@ -72,6 +72,15 @@ def quantize(
     skip_others: Annotated[
         bool, typer.Option("--skip-others", help="Leave out tensors of other types.")
     ] = False,
+    tensor_scale: Annotated[
+        str | None,
+        typer.Option(
+            "--tensor-scale",
+            metavar="NUMBER",
+            help="For recipes with a tensor scale: this one for all tensors instead of their own "
+            "(spec §14.6). A decimal, 0x1.8p-3, or the bits of a float32, fp32:3e400000.",
+        ),
+    ] = None,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
@@ -84,6 +93,7 @@ def quantize(
     from emulator.recipes import recipe
 
     chosen = recipe(recipe_name).require_available()
+    g = None if tensor_scale is None else _given(tensor_scale, chosen)
     check_suffix(output, OUTPUTS)
     _refuse_same(source, output)
     found = read_tensors(source, keys, dtype, skip_others=skip_others)
@@ -91,18 +101,39 @@ def quantize(
     with progress("quantize", off=as_json) as show:
         for number, (key, x) in enumerate(found.items()):
             show(key, number, len(found))
-            done[key] = _quantized(source, key, x, chosen, axis, threads)
+            done[key] = _quantized(source, key, x, chosen, axis, g, threads)
     write_quantized(output, done)
     _report(output, done, chosen, as_json)
 
 
+def _given(text: str, chosen: Recipe) -> float:
+    """The tensor scale in a text, if the recipe can express it (spec §14.6)."""
+    from cli.numbers import float32_number
+    from emulator.tensor_scale import given_scale
+
+    if chosen.tensor_scale is None:
+        raise ValueError(f"--tensor-scale {text}: {chosen.name} has no tensor scale")
+    value = float32_number(text, "--tensor-scale")
+    try:
+        return given_scale(value, chosen)
+    except ValueError as error:
+        reason = str(error).partition(" is ")[2]
+        raise ValueError(f"--tensor-scale {text} is {reason}") from None
+
+
 def _quantized(
-    source: Path, key: str, x: Any, chosen: Recipe, axis: int, threads: int | None
+    source: Path,
+    key: str,
+    x: Any,
+    chosen: Recipe,
+    axis: int,
+    g: float | None,
+    threads: int | None,
 ) -> Quantized:
     from emulator.tensor import quantize as quantize_tensor
 
     try:
-        return quantize_tensor(x, chosen, axis=axis, threads=threads)
+        return quantize_tensor(x, chosen, axis=axis, tensor_scale=g, threads=threads)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{source}: tensor {key!r}: {error}") from None
 
