@@ -61,8 +61,8 @@ def write(
         list[str] | None,
         typer.Option(
             "--stimulus",
-            help="zeros, subnormals, specials, scales, elements, extremes, sweep or random "
-            "(repeatable); all but sweep if left out.",
+            help="zeros, subnormals, specials, scales, elements, extremes, choices, spread, equal, "
+            "sweep or random (repeatable); if left out, all that test the recipe but sweep.",
         ),
     ] = None,
     blocks: Annotated[
