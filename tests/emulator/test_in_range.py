@@ -119,4 +119,6 @@ def test_the_reference_tries_codes_in_any_order(name: str) -> None:
                 ties += len(set(codes)) > 1 and errors.count(min(errors)) > 1
                 first = codes[errors.index(min(errors))]
                 assert reference.chosen_code(x, r, g) == first
+                last = codes[len(codes) - 1 - errors[::-1].index(min(errors))]
+                assert reference._first_smallest(x, codes[::-1], r, g) == last
     assert ties > 0
