@@ -86,6 +86,15 @@ def quantize(
             help="With --layout compressed-tensors: copy the tensors that --key does not name.",
         ),
     ] = False,
+    tensor_scale: Annotated[
+        str | None,
+        typer.Option(
+            "--tensor-scale",
+            metavar="NUMBER",
+            help="For recipes with a tensor scale: this one for all tensors instead of their own "
+            "(spec §14.6). A decimal, 0x1.8p-3, or the bits of a float32, fp32:3e400000.",
+        ),
+    ] = None,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
@@ -101,15 +110,17 @@ def quantize(
     from emulator.recipes import recipe
 
     chosen = recipe(recipe_name).require_available()
+    g = None if tensor_scale is None else _given(tensor_scale, chosen)
     check_suffix(output, OUTPUTS)
     _refuse_same(source, output)
     compressed = _compressed(layout, copy_others, chosen, output)
     found = read_tensors(source, keys, dtype, skip_others=skip_others or (copy_others and not keys))
+    options = {"axis": axis, "tensor_scale": g, "threads": threads}
     done: dict[str, Quantized] = {}
     with progress("quantize", off=as_json) as show:
         for number, (key, x) in enumerate(found.items()):
             show(key, number, len(found))
-            done[key] = _quantized(source, key, x, chosen, axis, threads, compressed)
+            done[key] = _quantized(source, key, x, chosen, options, compressed)
     config = None
     if compressed:
         config = _write_compressed(source, output, done, chosen, copy_others)
@@ -148,18 +159,34 @@ def _write_compressed(
     return compressed_tensors_config(chosen, [k.removesuffix(".weight") for k in modules])
 
 
+def _given(text: str, chosen: Recipe) -> float:
+    """The tensor scale in a text, if the recipe can express it (spec §14.6)."""
+    from cli.numbers import float32_number
+    from emulator.tensor_scale import given_scale
+
+    if chosen.tensor_scale is None:
+        raise ValueError(f"--tensor-scale {text}: {chosen.name} has no tensor scale")
+    value = float32_number(text, "--tensor-scale")
+    try:
+        return given_scale(value, chosen)
+    except ValueError as error:
+        reason = str(error).partition(" is ")[2]
+        raise ValueError(f"--tensor-scale {text} is {reason}") from None
+
+
 def _quantized(
-    source: Path, key: str, x: Any, chosen: Recipe, axis: int, threads: int | None, keep: bool
+    source: Path, key: str, x: Any, chosen: Recipe, options: dict[str, Any], keep: bool
 ) -> Quantized:
     from emulator.compressed_tensors_io import kept_tensor_scale
     from emulator.tensor import quantize as quantize_tensor
 
     try:
-        q = quantize_tensor(x, chosen, axis=axis, threads=threads)
-        if keep and q.tensor_scale is not None:  # spec §20.11
+        q = quantize_tensor(x, chosen, **options)
+        if keep and q.tensor_scale is not None and options["tensor_scale"] is None:  # spec §20.11
             g = kept_tensor_scale(q.tensor_scale)
             if g != q.tensor_scale:
-                q = quantize_tensor(x, chosen, axis=axis, tensor_scale=g, threads=threads)
+                kept: dict[str, Any] = {**options, "tensor_scale": g}
+                q = quantize_tensor(x, chosen, **kept)
         return q
     except (TypeError, ValueError) as error:
         raise type(error)(f"{source}: tensor {key!r}: {error}") from None

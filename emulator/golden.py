@@ -19,6 +19,7 @@ from emulator import reference
 from emulator.errors import FileFormatError, MismatchError
 from emulator.folder import new_folder
 from emulator.formats import BF16, FP16, FP32, Format
+from emulator.in_range import in_range_names
 from emulator.layout import WordLayout, Words, from_hex, input_layout, output_layout, to_hex
 from emulator.recipes import Recipe
 from emulator.stimulus import directed_names, stimulus
@@ -135,7 +136,7 @@ def write(
         folder: must not exist or be empty, unless ``overwrite`` and it holds golden vectors.
         recipes: available recipes.
         inputs: formats of the input lanes.
-        names: which stimuli; all directed ones and "random" if None.
+        names: which stimuli; `default_names` if None.
         blocks: blocks of the random stimulus; its own default if None.
         seed: for all stimuli.
         source: "reference" (slow; every word then confirmed by the kernels) or "kernels" (a
@@ -157,7 +158,7 @@ def write(
         raise ValueError("golden vectors need at least one recipe and one input format")
     if blocks is not None and blocks < 1:
         raise ValueError(f"blocks {blocks} is below 1: golden vectors need words to compare")
-    pick = names or (lambda r, _: [*directed_names(r), "random"])
+    pick = names or (lambda r, _: default_names(r))
     jobs = [(r.require_available(), x, n) for r in recipes for x in inputs for n in pick(r, x)]
     stimuli: dict[str, dict[str, Any]] = {}
     results: list[dict[str, Any]] = []
@@ -181,6 +182,12 @@ def write(
         }
         (target / MANIFEST).write_text(_manifest_text(manifest))
     return manifest
+
+
+def default_names(r: Recipe) -> list[str]:
+    """All directed stimuli, those within reach for recipes with a tensor scale, and "random"."""
+    within = in_range_names(r) if r.tensor_scale is not None else []
+    return [*directed_names(r), *within, "random"]
 
 
 def _manifest_text(manifest: dict[str, Any]) -> str:

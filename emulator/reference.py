@@ -151,8 +151,29 @@ def chosen_code(magnitudes: Sequence[Fraction], recipe: Recipe, g: Fraction = ON
     codes = candidate_codes(max(magnitudes), recipe, g)  # spec §7.1
     if len(codes) == 1:
         return codes[0]
-    # `min` keeps the first of equal ones, as spec §15.3 does.
-    return min(codes, key=lambda code: squared_error(magnitudes, code, recipe, g))
+    return _first_smallest(magnitudes, codes, recipe, g)
+
+
+def _first_smallest(
+    magnitudes: Sequence[Fraction], codes: Sequence[int], recipe: Recipe, g: Fraction
+) -> int:
+    """The first of the codes with the smallest squared error (spec §15.3).
+
+    All are tried, those first that bring 6 * s * g near amax: a sum of squares that is beyond the
+    smallest so far after some lanes, the largest first, stays beyond it.
+    """
+    lanes = sorted(magnitudes, reverse=True)
+    distance = [abs(6 * recipe.scale.value(code) * g - lanes[0]) for code in codes]
+    best: tuple[Fraction, int] | None = None
+    for place in sorted(range(len(codes)), key=distance.__getitem__):
+        for count in (1, len(lanes)):
+            error = squared_error(lanes[:count], codes[place], recipe, g)
+            if best is not None and error > best[0]:
+                break
+        else:
+            best = (error, place) if best is None else min(best, (error, place))
+    assert best is not None
+    return codes[best[1]]
 
 
 def _floor(amax: Fraction) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations_with_replacement
+
 import numpy as np
 
 from emulator.errors import MismatchError
@@ -9,11 +11,13 @@ from emulator.formats import FORMATS
 from emulator.golden import expected, expected_by_reference
 from emulator.recipes import ALL_SELECTIONS, CHOOSING_SELECTIONS, SELECTIONS, recipe
 from emulator.stimulus import stimulus, stimulus_names
+from tests import exhaustive_dots
 from tests.exhaustive import HARDWARE, Job
 
 ENCODED = ("e2m1", "ue4m3", "ue5m3", "e8m0")
 INPUTS = ("bf16", "fp16", "fp32")
 GFLOAT_STEP = 31
+DOT_ROWS = 100
 FULL_AMAX = ("ue4m3-absmax", "ue5m3-absmax", "e8m0-even")
 BLOCKS_PER_UNIT = 2000
 PATTERNS_PER_UNIT = 1 << 28
@@ -72,13 +76,14 @@ def special_unit(selection: str, x_name: str, unit: int) -> int:
     return compared
 
 
-def selecting_unit(selection: str, blocks: int, unit: int) -> int:
+def selecting_unit(selection: str, blocks: int, unit: int) -> tuple[int, int]:
     """Hard blocks through kernels and reference; block size and input change with the unit."""
     from tests.emulator.selecting import compare_hard
 
     r = recipe(f"{selection}-b{SELECTING_BLOCKS[unit % len(SELECTING_BLOCKS)]}")
     x = FORMATS[INPUTS[(unit + unit // len(SELECTING_BLOCKS)) % len(INPUTS)]]
-    return compare_hard(r, x, blocks, 2000 + unit, count_ties=False).blocks
+    found = compare_hard(r, x, blocks, 2000 + unit)
+    return found.blocks, found.ties
 
 
 def lane_unit(variant_name: str, unit: int) -> int:
@@ -109,6 +114,40 @@ def encoder_unit(variant_name: str, unit: int) -> int:
     encoder = space("scale", quantizer(variant_name))
     start = unit * PATTERNS_PER_UNIT
     return encoder.run(start, min(start + PATTERNS_PER_UNIT, encoder.patterns))
+
+
+def dot_jobs() -> list[Job]:
+    """Dot products of random operands, and of all pairs of scale codes."""
+    here, sources = "tests.exhaustive_dots", ("tests/emulator/dot_operands.py",)
+    kind, dots = "kernels with reference", exhaustive_dots
+    found = [
+        Job(
+            f"random dots {selection} {accumulation}",
+            kind,
+            "spec §16",
+            f"{here}:random_unit",
+            (selection, accumulation, DOT_ROWS),
+            len(dots.TC_BLOCKS if accumulation in dots.TCS else dots.BLOCKS) * 3,
+            sources=sources,
+        )
+        for selection in dots.SELECTIONS
+        for accumulation in dots.ACCUMULATIONS
+    ]
+    for a, b in combinations_with_replacement(dots.SELECTIONS, 2):
+        for accumulation in dots.PAIRED:
+            found.append(
+                Job(
+                    f"all scale codes {a} with {b}, {accumulation}",
+                    kind,
+                    "spec §16",
+                    f"{here}:pairs_unit",
+                    (a, b, accumulation),
+                    1,
+                    1 << 16,
+                    sources,
+                )
+            )
+    return found
 
 
 def jobs() -> list[Job]:
@@ -147,6 +186,7 @@ def jobs() -> list[Job]:
             (),
             1,
             -(-(1 << 31) // GFLOAT_STEP),
+            ("tests/emulator/test_outside.py",),
         )
     )
     for selection in SELECTIONS:
@@ -185,6 +225,7 @@ def jobs() -> list[Job]:
                     (selection, blocks),
                     units,
                     units * blocks,
+                    ("tests/emulator/selecting.py",),
                 )
             )
     for selection in CHOOSING_SELECTIONS:
@@ -199,6 +240,7 @@ def jobs() -> list[Job]:
                     5,
                 )
             )
+    found += dot_jobs()
     for selection in ("ue4m3-absmax", "ue5m3-absmax", "e8m0-floor"):
         codes = recipe(f"{selection}-b16").scale.max_code + 1
         found.append(
