@@ -28,6 +28,10 @@ GIVEN = {
 """Tensor scales that the comparisons give to recipes, by kind."""
 
 
+SEED = 0x0123456789ABCDEF_FEDCBA9876543210
+"""Seed of recipes with stochastic rounding."""
+
+
 @dataclass
 class Compared:
     """How many blocks agreed; how many of these had equal errors under two different codes."""
@@ -95,12 +99,13 @@ def compare(r: Recipe, fmt: Format, x: Any, g: float, count_ties: bool = True) -
         MismatchError: at the first block that differs.
     """
     word = np.uint32 if fmt.width > 16 else np.uint16
-    q = quantize(x, r, threads=1, tensor_scale=None if r.tensor_scale is None else g)
+    seed = None if r.sr_bits is None else SEED
+    q = quantize(x, r, threads=1, tensor_scale=None if r.tensor_scale is None else g, seed=seed)
     y = dequantize(q, DTYPES[fmt], threads=1).view(word)
     exact = Fraction(g)
     result = Compared()
     for i, bits in enumerate(x.view(word).tolist()):
-        scale, codes = reference.quantize_block(bits, fmt, r, exact)
+        scale, codes = reference.quantize_block(bits, fmt, r, exact, seed, i)
         if (scale, codes) != (int(q.scales[i, 0]), q.codes[i].tolist()):
             raise MismatchError(
                 f"{r.name} g={g.hex()}: block {fmt.name}:{','.join(f'{b:x}' for b in bits)} gives "
