@@ -72,6 +72,10 @@ def quantize(
     skip_others: Annotated[
         bool, typer.Option("--skip-others", help="Leave out tensors of other types.")
     ] = False,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", help="Of stochastic rounding (-sr recipes, which need one)."),
+    ] = None,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
@@ -91,18 +95,24 @@ def quantize(
     with progress("quantize", off=as_json) as show:
         for number, (key, x) in enumerate(found.items()):
             show(key, number, len(found))
-            done[key] = _quantized(source, key, x, chosen, axis, threads)
+            done[key] = _quantized(source, key, x, chosen, axis, seed, threads)
     write_quantized(output, done)
     _report(output, done, chosen, as_json)
 
 
 def _quantized(
-    source: Path, key: str, x: Any, chosen: Recipe, axis: int, threads: int | None
+    source: Path,
+    key: str,
+    x: Any,
+    chosen: Recipe,
+    axis: int,
+    seed: int | None,
+    threads: int | None,
 ) -> Quantized:
     from emulator.tensor import quantize as quantize_tensor
 
     try:
-        return quantize_tensor(x, chosen, axis=axis, threads=threads)
+        return quantize_tensor(x, chosen, axis=axis, seed=seed, threads=threads)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{source}: tensor {key!r}: {error}") from None
 

@@ -26,7 +26,7 @@ def voted(
     b = 2 if coarse else 0  # spec §18.2
     ys = sorted((x / (s6 * g) for x in magnitudes), reverse=True)
     if recipe.rule == "pop":
-        wins = b + sum(map(pop_vote, ys)) >= 4  # spec §18.6
+        wins = b + sum(map(pop_vote, ys)) > 5  # spec §18.6
     else:
         votes = sum(top_vote(y) for y in ys[VOTERS[recipe.rule]])
         wins = 8 * (b + votes) > recipe.block_size  # spec §18.4
@@ -41,7 +41,7 @@ def top_vote(y: Fraction) -> int:
 def pop_vote(y: Fraction) -> int:
     """Vote of a lane under pop (spec §18.5)."""
     if y >= 4:
-        return 4
+        return 5
     if y >= 3:
         return -3
     if y >= 2:

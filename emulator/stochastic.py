@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from emulator.arguments import Array, bit_view, widen
 from emulator.formats import Format
-from emulator.pieces import SMALL, pieces, run
+from emulator.pieces import piece_limit, pieces, run
 from emulator.recipes import Recipe
 from emulator.scaled_tables import first_patterns, number
 from emulator.tables import NEVER
@@ -217,4 +217,5 @@ def round_elements(
         )
         target[index] = rounded[..., :length]
 
-    run(one, list(pieces(source.shape, source.strides, block, SMALL)), threads)
+    limit = piece_limit(source.size, False, threads)
+    run(one, list(pieces(source.shape, source.strides, block, limit)), threads)

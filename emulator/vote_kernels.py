@@ -19,7 +19,7 @@ VOTERS = {"top2": 1, "top3": 2, "pop": 0}
 """How many of the largest magnitudes below the first one vote; 0 for all lanes."""
 
 STEPS: dict[str, tuple[tuple[int, int], ...]] = {
-    "pop": ((1, -1), (8, 2), (12, -4), (16, 7)),
+    "pop": ((1, -1), (8, 2), (12, -4), (16, 8)),
     "top": (
         *((9, 1), (11, -1), (14, -2), (15, -1), (16, 2)),
         *((17, 2), (18, 2), (19, 2), (20, -2), (21, -3)),
@@ -112,7 +112,7 @@ def vote_kernel(block_size: int, halves: bool, voters: int) -> Callable[..., Non
                         for i in range(start, start + block_size):
                             m = (np.int64(x[i]) << shift) & MAGNITUDE
                             votes += _vote(m, steps, row, changes)
-                        wins = votes >= 4  # spec §18.6
+                        wins = votes > 5  # spec §18.6
                     if wins:
                         best = four
             scales[block] = best
