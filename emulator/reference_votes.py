@@ -14,9 +14,7 @@ VOTERS = {"top2": slice(1, 2), "top3": slice(1, 3)}
 """The lanes that vote, in falling order of magnitude (spec §18.4)."""
 
 
-def voted(
-    magnitudes: Sequence[Fraction], codes: Sequence[int], recipe: Recipe, g: Fraction
-) -> int:
+def voted(magnitudes: Sequence[Fraction], codes: Sequence[int], recipe: Recipe, g: Fraction) -> int:
     """One of the candidate codes 6 and 4 of a block (spec §18.1)."""
     six, four = codes
     s6, s4 = recipe.scale.value(six), recipe.scale.value(four)
