@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 
 from benchmarks.bench_rules import KINDS, gains
 from emulator import reference
+from emulator.exhaustive import DTYPES
 from emulator.formats import BF16, FP32
 from emulator.recipes import VOTING_RULES, VOTING_SELECTIONS, recipe
 from emulator.reference_votes import pop_vote, top_vote
 from emulator.tensor import dequantize, quantize
 from tests.emulator.selecting import compare, compare_hard, pairs, step_blocks, tensor_scales
+from tests.spec_examples import examples, floats
 
 SIZES = (2, 4, 8, 16, 32)
 SCALED = ("ue4m3-top3-h", "ue4m3-pop-pz-h256", "ue5m3-top2-hbf16", "ue5m3-pop-hp2")
@@ -42,6 +44,25 @@ def test_large_blocks(name: str) -> None:
     """spec §18.4, §18.6"""
     r = recipe(name)
     assert compare(r, FP32, step_blocks(r, 12, 3, 1.0), 1.0).blocks == 12
+
+
+EXAMPLES = [
+    e for e in examples() if e.verb == "quantize" and e.clause.split(".")[0] in ("§18", "§19")
+]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=str)
+def test_worked_examples_by_the_kernels(example: Any) -> None:
+    """The blocks of spec §18 and of spec §19, most of which decide by one equality."""
+    left, *options = example.left.split()
+    fmt, bits = floats(left)
+    x = np.array(bits, np.uint32 if fmt.width > 16 else np.uint16).view(DTYPES[fmt])
+    seed = int(options[0].removeprefix("seed="), 16) if options else None
+    q = quantize(x, example.subject, seed=seed)
+    rows = [q.codes[i : i + q.recipe.block_size] for i in range(0, x.size, q.recipe.block_size)]
+    codes = ["".join(f"{c:x}" for c in row) for row in rows]
+    got = " | ".join(f"{s:02x} {row}" for s, row in zip(q.scales, codes, strict=True))
+    assert got == example.right
 
 
 # --- the clauses
