@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.bench_rules import KINDS, gains
-from emulator import reference
+from emulator import golden, reference
 from emulator.exhaustive import DTYPES
 from emulator.formats import BF16, FP32
 from emulator.recipes import VOTING_RULES, VOTING_SELECTIONS, recipe
 from emulator.reference_votes import pop_vote, top_vote
+from emulator.stimulus import stimulus
 from emulator.tensor import dequantize, quantize
 from tests.emulator.selecting import compare, compare_hard, pairs, step_blocks, tensor_scales
 from tests.spec_examples import examples, floats
@@ -44,6 +45,20 @@ def test_large_blocks(name: str) -> None:
     """spec §18.4, §18.6"""
     r = recipe(name)
     assert compare(r, FP32, step_blocks(r, 12, 3, 1.0), 1.0).blocks == 12
+
+
+@pytest.mark.parametrize("name", ["ue4m3-pop-b16", "ue5m3-top3-b4", "ue4m3-top2-b2"])
+def test_the_stimulus_of_votes(name: str) -> None:
+    """spec §18.2 to §18.6: both choices occur, and often a neighbour changes the choice."""
+    r = recipe(name)
+    words = stimulus(f"votes-{r.scale.name}", r, BF16)
+    spec = golden.expected(r, BF16, words)
+    picked = golden.sample_rows(len(words), 250)
+    assert (golden.expected_by_reference(r, BF16, words[picked]) == spec[picked]).all()
+    six = golden.expected(recipe(name.replace(r.rule, "absmax")), BF16, words)
+    other = (spec[:, -1] != six[:, -1]).reshape(-1, 3)
+    assert len(other) > 1500 and 0.1 < other.mean() < 0.9
+    assert (other.any(axis=1) & ~other.all(axis=1)).mean() > 0.1
 
 
 EXAMPLES = [
