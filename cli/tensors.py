@@ -95,6 +95,10 @@ def quantize(
             "(spec §14.6). A decimal, 0x1.8p-3, or the bits of a float32, fp32:3e400000.",
         ),
     ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", help="Of stochastic rounding (-sr recipes, which need one)."),
+    ] = None,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
@@ -115,7 +119,7 @@ def quantize(
     _refuse_same(source, output)
     compressed = _compressed(layout, copy_others, chosen, output)
     found = read_tensors(source, keys, dtype, skip_others=skip_others or (copy_others and not keys))
-    options = {"axis": axis, "tensor_scale": g, "threads": threads}
+    options = {"axis": axis, "tensor_scale": g, "seed": seed, "threads": threads}
     done: dict[str, Quantized] = {}
     with progress("quantize", off=as_json) as show:
         for number, (key, x) in enumerate(found.items()):

@@ -26,7 +26,14 @@ ERROR_BITS_RULES = ("4o6", "3c", "6c")
 CHOOSING_RULES = ("4o6", "4o6t", "3c", "6c", "search", "fc")
 """Rules that compare the squared errors of several scale codes."""
 
-AVAILABLE_RULES = ("absmax", "4o6", "3c", "6c", "search", "floor", "ceil", "even", "fc")
+VOTING_RULES = ("top2", "top3", "pop")
+"""Rules that choose between two scale codes by votes of lanes, without errors (spec §18)."""
+
+AVAILABLE_RULES = (
+    *("absmax", "4o6", "3c", "6c", "search"),
+    *VOTING_RULES,
+    *("floor", "ceil", "even", "fc"),
+)
 
 ALIASES = {"nvfp4": "ue4m3-absmax-h-b16", "mxfp4": "e8m0-floor-b32"}
 
@@ -157,8 +164,6 @@ class Recipe:
             return f"element format {self.element.name} is not available yet"
         if self.error_bits is not None:
             return "a selection with an error datapath of limited width is not available yet"
-        if self.sr_bits is not None:
-            return "stochastic rounding is not available yet"
         return None
 
     def require_available(self) -> Recipe:
@@ -166,7 +171,7 @@ class Recipe:
         if self.unavailable is not None:
             raise NotAvailableError(
                 f"{self.name}: {self.unavailable} (available rules: {', '.join(AVAILABLE_RULES)}; "
-                "e2m1 elements, exact errors, round to nearest even)"
+                "e2m1 elements, exact errors)"
             )
         return self
 
@@ -233,16 +238,40 @@ CHOOSING_SELECTIONS = (
 )
 """Recipes that choose among scale codes by the squared error of the block (spec §15)."""
 
+VOTING_SELECTIONS = tuple(
+    f"{scale}-{rule}{pz}"
+    for scale in ("ue4m3", "ue5m3")
+    for rule in VOTING_RULES
+    for pz in ("", "-pz")
+)
+"""Recipes that choose between two scale codes by votes (spec §18)."""
+
+STOCHASTIC_SELECTIONS = (
+    "ue4m3-absmax-sr4",
+    "ue5m3-absmax-sr8",
+    "ue5m3-4o6-sr4-pz",
+    "e8m0-floor-sr8",
+    "ue4m3-absmax-sr8-h",
+)
+"""Some recipes with stochastic rounding; each other recipe has it with any width (spec §19)."""
+
 SCALED_SELECTIONS = tuple(
     f"{selection}-{kind}"
-    for selection in (*SELECTIONS[:4], *CHOOSING_SELECTIONS[:-1])
+    for selection in (*SELECTIONS[:4], *CHOOSING_SELECTIONS[:-1], *VOTING_SELECTIONS)
     for kind in TENSOR_SCALES
     if kind != "h256" or selection.startswith("ue4m3")
 )
 """Recipes with a tensor scale (spec §14)."""
 
-ALL_SELECTIONS = SELECTIONS + CHOOSING_SELECTIONS + SCALED_SELECTIONS
-"""All recipes that this version computes, without their block sizes."""
+ALL_SELECTIONS = (
+    *SELECTIONS,
+    *CHOOSING_SELECTIONS,
+    *VOTING_SELECTIONS,
+    *SCALED_SELECTIONS,
+    *STOCHASTIC_SELECTIONS,
+)
+"""All recipes that this version computes, without their block sizes; of those with stochastic
+rounding only some."""
 
 
 def recipe_names() -> list[str]:

@@ -3,6 +3,7 @@
 Names that depend on the scale format or rule carry it, so that recipes can share files:
 ``zeros``, ``specials``, ``subnormals``, ``scales-ue5m3``, ``elements-ue5m3``,
 ``extremes-ue5m3``, ``choices-ue5m3`` (equal squared errors, for recipes that compare them),
+``votes-ue5m3`` (lanes at which a vote changes, for recipes that count them),
 ``spread-ue5m3`` and ``equal-ue5m3`` (few blocks within reach of the scale format, for recipes with
 a tensor scale above all), ``sweep`` (every value of a 16-bit input format in some lane) and
 ``random``.
@@ -19,7 +20,7 @@ from emulator.errors import UnknownNameError, near
 from emulator.formats import Format
 from emulator.in_range import in_range, in_range_names
 from emulator.layout import Words, input_layout
-from emulator.recipes import CHOOSING_RULES, Recipe
+from emulator.recipes import CHOOSING_RULES, VOTING_RULES, Recipe
 
 RANDOM_BLOCKS = 256
 """Blocks of the random stimulus unless more are asked for."""
@@ -34,12 +35,15 @@ _PER_SCALE: dict[str, Callable[[Directed], object]] = {
     "elements": Directed.elements,
     "extremes": Directed.extremes,
     "choices": Directed.choices,
+    "votes": Directed.votes,
 }
+_ONLY_FOR = {"choices": CHOOSING_RULES, "votes": VOTING_RULES}
+"""Rules whose recipes have a stimulus that others have not."""
 
 
 def directed_names(recipe: Recipe) -> list[str]:
     """Names of the directed stimuli of a recipe."""
-    per_scale = [n for n in _PER_SCALE if n != "choices" or recipe.rule in CHOOSING_RULES]
+    per_scale = [n for n in _PER_SCALE if recipe.rule in _ONLY_FOR.get(n, (recipe.rule,))]
     return [*_PLAIN, *(f"{name}-{recipe.scale.name}" for name in per_scale)]
 
 

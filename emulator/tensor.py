@@ -20,6 +20,7 @@ from emulator.arguments import (
     bit_view,
     blocked_axis,
     check_out,
+    given_seed,
     input_format,
     kind_of,
     output_dtype,
@@ -32,6 +33,7 @@ from emulator.pieces import flat, piece_limit, pieces, run, thread_count
 from emulator.recipes import Recipe
 from emulator.scaled_tables import scaled_product_table
 from emulator.selection import block_function
+from emulator.stochastic import round_elements
 from emulator.tensor_scale import given_scale, scale_of, tensor_amax
 
 Codes = npt.NDArray[np.uint8]
@@ -208,7 +210,7 @@ def quantize(
     threads: int | None = None,
     out: Quantized | None = None,
 ) -> Quantized:
-    """Quantize a tensor in blocks along one axis (spec §5 to §9, §14, §15).
+    """Quantize a tensor in blocks along one axis (spec §5 to §9, §14, §15, §18, §19).
 
     Args:
         x: float32, bfloat16 (of ml_dtypes) or float16; any shape but (), any memory layout; an
@@ -217,7 +219,8 @@ def quantize(
         axis: the axis along which blocks run; negative ones count from the end.
         tensor_scale: for recipes with a tensor scale: the one to use (spec §14.6) instead of that
             of x (spec §14.1), for which x is read twice.
-        seed: for recipes with stochastic rounding; none of them is available yet.
+        seed: for recipes with stochastic rounding, and for these only: an integer from 0 to
+            2**128 - 1; the same seed gives the same codes (spec §19.7).
         threads: number of threads; None means one per core. The bits do not depend on it.
         out: a result of the same recipe, shape and axis to be overwritten and returned; its
             arrays may have any memory layout, and its tensor scale is replaced too. Else arrays
@@ -228,10 +231,10 @@ def quantize(
         space beside input and output stays below 2 MiB per thread.
 
     Raises:
-        TypeError: if x is no array of these types (spec §4.1), out no Quantized, or the tensor
-            scale no number.
-        ValueError: if x is empty, the axis or threads out of range, or out or the tensor scale
-            does not fit.
+        TypeError: if x is no array of these types (spec §4.1), out no Quantized, the tensor
+            scale no number, or the seed no integer.
+        ValueError: if x is empty, the axis or threads out of range, or out, the tensor scale or
+            the seed does not fit.
         NotAvailableError: if this version cannot compute the recipe.
     """
     chosen = available_recipe(recipe)
@@ -242,8 +245,7 @@ def quantize(
     if x.size == 0:
         raise ValueError(f"x of shape {x.shape} is empty: there is nothing to quantize")
     g = None if tensor_scale is None else given_scale(tensor_scale, chosen)
-    if seed is not None:
-        raise ValueError(f"seed={seed}: {chosen.name} rounds nothing at random")
+    seed = given_seed(seed, chosen)
     threads = thread_count(threads)
     if out is not None:
         _check_out_quantized(out, x, chosen, axis)
@@ -288,6 +290,9 @@ def quantize(
 
     in_place = fmt is not FP16
     _over_blocks(work, (bit_view(x), out.codes), out.scales, axis, block, in_place, threads)
+    if seed is not None:
+        g = 1.0 if g is None else g
+        round_elements(x, fmt, out.codes, out.scales, chosen, axis, g, seed, threads)
     object.__setattr__(out, "tensor_scale", stored)  # overwritten like the arrays
     return out
 

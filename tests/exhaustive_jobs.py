@@ -9,7 +9,14 @@ import numpy as np
 from emulator.errors import MismatchError
 from emulator.formats import FORMATS
 from emulator.golden import expected, expected_by_reference
-from emulator.recipes import ALL_SELECTIONS, CHOOSING_SELECTIONS, SELECTIONS, recipe
+from emulator.recipes import (
+    ALL_SELECTIONS,
+    CHOOSING_SELECTIONS,
+    SELECTIONS,
+    VOTING_RULES,
+    VOTING_SELECTIONS,
+    recipe,
+)
 from emulator.stimulus import stimulus, stimulus_names
 from tests import exhaustive_dots
 from tests.exhaustive import HARDWARE, Job
@@ -24,7 +31,8 @@ PATTERNS_PER_UNIT = 1 << 28
 CODES_PER_UNIT = 16
 
 SELECTING = {"absmax": (30, 2000), "4o6": (30, 2000), "3c": (6, 1000), "6c": (6, 1000)}
-SELECTING |= {"search": (12, 100), "fc": (60, 2000)}
+SELECTING |= {"search": (12, 100), "fc": (60, 2000), "floor": (30, 2000)}
+SELECTING |= dict.fromkeys(VOTING_RULES, (6, 1000))
 """Units, and blocks per unit, for each recipe of a rule."""
 SELECTING_BLOCKS = (2, 4, 8, 16, 32)
 
@@ -84,6 +92,15 @@ def selecting_unit(selection: str, blocks: int, unit: int) -> tuple[int, int]:
     x = FORMATS[INPUTS[(unit + unit // len(SELECTING_BLOCKS)) % len(INPUTS)]]
     found = compare_hard(r, x, blocks, 2000 + unit)
     return found.blocks, found.ties
+
+
+def voting_unit(selection: str, blocks: int, unit: int) -> int:
+    """Blocks at the steps of the votes through kernels and reference."""
+    from tests.emulator.selecting import compare, step_blocks, tensor_scales
+
+    r = recipe(f"{selection}-b{SELECTING_BLOCKS[unit % len(SELECTING_BLOCKS)]}")
+    g = tensor_scales(r)[unit % len(tensor_scales(r))]
+    return compare(r, FORMATS["fp32"], step_blocks(r, blocks, 3000 + unit, g), g).blocks
 
 
 def lane_unit(variant_name: str, unit: int) -> int:
@@ -220,7 +237,7 @@ def jobs() -> list[Job]:
                 Job(
                     f"hard blocks {selection}",
                     "kernels with reference",
-                    "spec §6 to §9, §14, §15",
+                    "spec §6 to §9, §14, §15, §18, §19",
                     f"{here}:selecting_unit",
                     (selection, blocks),
                     units,
@@ -228,13 +245,25 @@ def jobs() -> list[Job]:
                     ("tests/emulator/selecting.py",),
                 )
             )
-    for selection in CHOOSING_SELECTIONS:
+            if rule in VOTING_RULES:
+                found.append(
+                    Job(
+                        f"blocks at steps of the votes {selection}",
+                        "kernels with reference",
+                        "spec §14, §18",
+                        f"{here}:voting_unit",
+                        (selection, blocks),
+                        units,
+                        units * blocks,
+                    )
+                )
+    for selection in CHOOSING_SELECTIONS + VOTING_SELECTIONS:
         if "search" not in selection:
             found.append(
                 Job(
                     f"special blocks {selection} bf16",
                     "kernels with reference",
-                    "spec §6 to §9, §15",
+                    "spec §6 to §9, §15, §18",
                     f"{here}:special_unit",
                     (selection, "bf16"),
                     5,

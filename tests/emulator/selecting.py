@@ -28,6 +28,13 @@ GIVEN = {
 """Tensor scales that the comparisons give to recipes, by kind."""
 
 
+VOTE_STEPS = (1, 8, 9, 11, 12, 14, 15, 16, 17, 18, 19, 20, 21, 24)
+"""Quarters of s6 * g at which a vote changes, and amax's own."""
+
+SEED = 0x0123456789ABCDEF_FEDCBA9876543210
+"""Seed of recipes with stochastic rounding."""
+
+
 @dataclass
 class Compared:
     """How many blocks agreed; how many of these had equal errors under two different codes."""
@@ -74,6 +81,21 @@ def hard_blocks(r: Recipe, fmt: Format, count: int, seed: int, g: float) -> Any:
     return np.where(kind == 0, raw, np.where(kind == 1, moved, small))
 
 
+def step_blocks(r: Recipe, count: int, seed: int, g: float) -> Any:
+    """Blocks of which most lanes stand at or beside a step of the votes under candidate 6."""
+    rng = np.random.Generator(np.random.PCG64(seed))
+    codes = np.concatenate((np.arange(1, 9), np.arange(9, 25), [0x40, 0x47, r.scale.max_code]))
+    s = np.array([float(r.scale.value(int(c))) for c in rng.choice(codes, count)])[:, None] * g
+    lanes = rng.choice(VOTE_STEPS, (count, r.block_size)) * s / 4
+    lanes[:, 0] = (s * rng.choice([5.75, 6, 6, 6.25], (count, 1)))[:, 0]
+    x = np.minimum(lanes, lanes[:, :1]).astype(np.float32)
+    beside = rng.integers(-1, 2, x.shape).astype(np.int32)
+    beside[:, 0] = 0
+    x = (x.view(np.int32) + beside).view(np.float32)
+    x[rng.random(x.shape) < 0.2] = 0
+    return rng.permuted(x * rng.choice(np.array([-1, 1], np.float32), x.shape), axis=1)
+
+
 def ties(magnitudes: list[Fraction], r: Recipe, g: Fraction) -> bool:
     """Whether the smallest error belongs to two codes that make different numbers of a lane."""
     codes = list(dict.fromkeys(reference.candidate_codes(max(magnitudes), r, g)))
@@ -95,12 +117,13 @@ def compare(r: Recipe, fmt: Format, x: Any, g: float, count_ties: bool = True) -
         MismatchError: at the first block that differs.
     """
     word = np.uint32 if fmt.width > 16 else np.uint16
-    q = quantize(x, r, threads=1, tensor_scale=None if r.tensor_scale is None else g)
+    seed = None if r.sr_bits is None else SEED
+    q = quantize(x, r, threads=1, tensor_scale=None if r.tensor_scale is None else g, seed=seed)
     y = dequantize(q, DTYPES[fmt], threads=1).view(word)
     exact = Fraction(g)
     result = Compared()
     for i, bits in enumerate(x.view(word).tolist()):
-        scale, codes = reference.quantize_block(bits, fmt, r, exact)
+        scale, codes = reference.quantize_block(bits, fmt, r, exact, seed, i)
         if (scale, codes) != (int(q.scales[i, 0]), q.codes[i].tolist()):
             raise MismatchError(
                 f"{r.name} g={g.hex()}: block {fmt.name}:{','.join(f'{b:x}' for b in bits)} gives "
