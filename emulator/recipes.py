@@ -22,11 +22,16 @@ E8M0_RULES = ("floor", "ceil", "even", "fc")
 
 RULES = FLOAT_RULES + E8M0_RULES
 ERROR_BITS_RULES = ("4o6", "3c", "6c")
+ERROR_BITS = range(5, 17)
+"""Widths of a selection's error datapath (spec §17.1)."""
+
+TABLE_RULE = "4o6t"
+"""The rule that sums table values (spec §17.6)."""
 
 CHOOSING_RULES = ("4o6", "4o6t", "3c", "6c", "search", "fc")
 """Rules that compare the squared errors of several scale codes."""
 
-AVAILABLE_RULES = ("absmax", "4o6", "3c", "6c", "search", "floor", "ceil", "even", "fc")
+AVAILABLE_RULES = ("absmax", "4o6", "4o6t", "3c", "6c", "search", "floor", "ceil", "even", "fc")
 
 ALIASES = {"nvfp4": "ue4m3-absmax-h-b16", "mxfp4": "e8m0-floor-b32"}
 
@@ -87,8 +92,16 @@ class Recipe:
             raise ValueError(
                 f"{name}: -e<bits> goes with {', '.join(ERROR_BITS_RULES)}, not with {rule!r}"
             )
-        if self.error_bits is not None and not 2 <= self.error_bits <= 32:
-            raise ValueError(f"{name}: -e{self.error_bits} is not a width from 2 to 32")
+        if self.error_bits is not None and self.error_bits not in ERROR_BITS:
+            raise ValueError(
+                f"{name}: -e{self.error_bits} is not a width from {ERROR_BITS[0]} to "
+                f"{ERROR_BITS[-1]} (fewer bits choose worse than absmax on heavy tails)"
+            )
+        if rule == TABLE_RULE and self.tensor_scale not in (None, "hp2"):
+            raise ValueError(
+                f"{name}: {TABLE_RULE} goes with no tensor scale but hp2, as only powers of two "
+                "leave its tables finite in number"
+            )
         if self.sr_bits is not None and not 1 <= self.sr_bits <= 32:
             raise ValueError(f"{name}: -sr{self.sr_bits} is not a width from 1 to 32")
 
@@ -111,6 +124,11 @@ class Recipe:
     def tensor_scale(self) -> str | None:
         """Kind of tensor scale, or None."""
         return self.block_format.tensor_scale
+
+    @property
+    def limited(self) -> bool:
+        """Whether the scale is selected with limited width (spec §17)."""
+        return self.error_bits is not None or self.rule == TABLE_RULE
 
     @property
     def selection(self) -> str:
@@ -155,8 +173,6 @@ class Recipe:
             return f"rule {self.rule!r} is not available yet"
         if self.element != E2M1:
             return f"element format {self.element.name} is not available yet"
-        if self.error_bits is not None:
-            return "a selection with an error datapath of limited width is not available yet"
         if self.sr_bits is not None:
             return "stochastic rounding is not available yet"
         return None
@@ -166,7 +182,7 @@ class Recipe:
         if self.unavailable is not None:
             raise NotAvailableError(
                 f"{self.name}: {self.unavailable} (available rules: {', '.join(AVAILABLE_RULES)}; "
-                "e2m1 elements, exact errors, round to nearest even)"
+                "e2m1 elements, round to nearest even)"
             )
         return self
 
@@ -233,6 +249,14 @@ CHOOSING_SELECTIONS = (
 )
 """Recipes that choose among scale codes by the squared error of the block (spec §15)."""
 
+LIMITED_SELECTIONS = tuple(
+    f"{scale}-{rule}{pz}"
+    for scale in ("ue4m3", "ue5m3")
+    for rule in ("4o6-e6", "3c-e6", "6c-e7", "4o6t")
+    for pz in ("", "-pz")
+)
+"""Recipes that choose with limited width (spec §17); other widths can be asked for."""
+
 SCALED_SELECTIONS = tuple(
     f"{selection}-{kind}"
     for selection in (*SELECTIONS[:4], *CHOOSING_SELECTIONS[:-1])
@@ -241,8 +265,8 @@ SCALED_SELECTIONS = tuple(
 )
 """Recipes with a tensor scale (spec §14)."""
 
-ALL_SELECTIONS = SELECTIONS + CHOOSING_SELECTIONS + SCALED_SELECTIONS
-"""All recipes that this version computes, without their block sizes."""
+ALL_SELECTIONS = SELECTIONS + CHOOSING_SELECTIONS + LIMITED_SELECTIONS + SCALED_SELECTIONS
+"""All recipes with a name of their own in lists and tests, without their block sizes."""
 
 
 def recipe_names() -> list[str]:

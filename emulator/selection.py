@@ -16,6 +16,7 @@ from emulator import tables
 from emulator.formats import FP32
 from emulator.recipes import Recipe
 from emulator.scaled_tables import SelectionTables, number, selection_tables
+from emulator.width_selection import width_function
 
 Bits = npt.NDArray[np.signedinteger[Any]]
 Bytes = npt.NDArray[np.uint8]
@@ -44,6 +45,8 @@ def block_function(recipe: Recipe, g: float, halves: bool) -> Callable[[Bits, By
     Returns:
         A function of contiguous arrays of whole blocks; codes and scales are written.
     """
+    if recipe.limited:
+        return width_function(recipe, g, halves)
     size = recipe.block_size
     direct = recipe.rule not in CANDIDATES and recipe.rule != "search"
     if direct or (recipe.rule == "absmax" and g == 1):
