@@ -23,9 +23,16 @@ def seen(magnitudes: Sequence[Fraction], bits: int) -> tuple[list[int], Fraction
     return [int(x / unit) for x in magnitudes], unit
 
 
-def integer_error(lanes: Sequence[int], unit: Fraction, code: int, recipe: Recipe, g: Fraction) -> int:
-    """Error of a scale code, seen through integers (spec §17.2, §17.3)."""
-    scale = round(4 * recipe.scale.value(code) * g / unit)  # to nearest, ties to even
+def scale_seen(code: int, unit: Fraction, recipe: Recipe, g: Fraction) -> int:
+    """A scale as an integer, to nearest, ties to even (spec §17.2)."""
+    return round(4 * recipe.scale.value(code) * g / unit)
+
+
+def integer_error(
+    lanes: Sequence[int], unit: Fraction, code: int, recipe: Recipe, g: Fraction
+) -> int:
+    """Error of a scale code, seen through integers (spec §17.3)."""
+    scale = scale_seen(code, unit, recipe, g)
     twice = [int(2 * recipe.element.value(q)) for q in range(recipe.element.max_code + 1)]
     return sum(min((8 * x + 4 - q * scale) ** 2 for q in twice) for x in lanes if x > 0)
 
@@ -53,6 +60,16 @@ def cell(x: int) -> int:
     return x if x < 16 else 8 + x // 2
 
 
+def table_sum(
+    magnitudes: Sequence[Fraction], six: int, four: int, recipe: Recipe, g: Fraction
+) -> int:
+    """Sum of the table values of all lanes, for two different scale codes (spec §17.7)."""
+    lanes, unit = seen(magnitudes, TABLE_WIDTH)
+    scales = (recipe.scale.value(code) * g / unit for code in (six, four))
+    table = table_values(*scales, recipe.element)
+    return sum(table[cell(x)] for x in lanes)
+
+
 def exceeds(amax: Fraction, divisor: int, recipe: Recipe, g: Fraction) -> bool:
     """Whether a candidate lies above the largest finite code before it is clamped (spec §8.2)."""
     return round_magnitude(amax / (divisor * g), recipe.scale) > recipe.scale.max_code
@@ -62,18 +79,13 @@ def chosen_code(magnitudes: Sequence[Fraction], recipe: Recipe, g: Fraction = ON
     """Scale code of a block without NaN and infinity (spec §17.4, §17.7)."""
     amax = max(magnitudes)
     codes = candidate_codes(amax, recipe, g)
-    divisor = 4 if recipe.rule == TABLE_RULE else 6
-    if amax == 0 or exceeds(amax, divisor, recipe, g):
+    table = recipe.rule == TABLE_RULE
+    if amax == 0 or exceeds(amax, 4 if table else 6, recipe, g):
         return codes[0]
-    if recipe.rule != TABLE_RULE:
-        assert recipe.error_bits is not None
-        lanes, unit = seen(magnitudes, recipe.error_bits)
-        # `min` keeps the first of equal ones.
-        return min(codes, key=lambda code: integer_error(lanes, unit, code, recipe, g))
-    six, four = codes
-    if six == four:
-        return six
-    lanes, unit = seen(magnitudes, TABLE_WIDTH)
-    scales = (recipe.scale.value(code) * g / unit for code in codes)
-    table = table_values(*scales, recipe.element)
-    return four if sum(table[cell(x)] for x in lanes) > 0 else six
+    if table:
+        six, four = codes
+        return four if six != four and table_sum(magnitudes, six, four, recipe, g) > 0 else six
+    assert recipe.error_bits is not None
+    lanes, unit = seen(magnitudes, recipe.error_bits)
+    # `min` keeps the first of equal ones.
+    return min(codes, key=lambda code: integer_error(lanes, unit, code, recipe, g))

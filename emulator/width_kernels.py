@@ -1,4 +1,7 @@
-"""Numba kernels that choose a scale code with limited width (spec §17), in integers only."""
+"""Numba kernels that choose a scale code with limited width (spec §17), in integers only.
+
+They serve every block size and width: only the types of the numbers are compiled in.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,8 @@ from typing import Any
 import numpy as np
 from numba import njit, types
 
-from emulator.kernels import MAGNITUDE, VECTOR, _amax, _compile, _const, _element_codes
-from emulator.selection_kernels import Candidates, _code_at
+from emulator.kernels import MAGNITUDE, VECTOR, _compile, _const, _element_codes
+from emulator.selection_kernels import _code_at
 from emulator.tables import INF
 
 CHUNK = 64
@@ -59,28 +62,47 @@ def _scale_seen(c, q, exponent, bits, most):  # type: ignore[no-untyped-def]
     return min(whole + (rest > half or (rest == half and whole & 1 == 1)), most)
 
 
-@lru_cache(maxsize=64)
-def width_kernel(
-    block_size: int, halves: bool, candidates: Candidates, bits: int
-) -> Callable[..., None]:
-    """Return ``f(x, codes, scales, starts, lasts, rows, limits, outright, c, q)``.
+@njit(nogil=True)
+def _largest(x, start, size, shift):  # type: ignore[no-untyped-def]
+    """Largest magnitude of a block (spec §7.1)."""
+    amax = np.int64(0)
+    for i in range(start, start + size):
+        amax = max(amax, (np.int64(x[i]) << shift) & MAGNITUDE)
+    return amax
 
-    x, codes and scales are those of `selection_kernels.candidate_kernel`; the others are
-    `WidthTables` and its `SelectionTables`. Codes and scales are written (spec §17.3, §17.4).
+
+_U8, _I32, _I64 = types.uint8, types.int32, types.int64
+_TABLES = (_const(_U8), _const(_I32), _const(_I64), _I64, _const(_I64), _const(_I64))
+
+
+def _patterns(halves: bool) -> Any:
+    return _const(types.int16 if halves else _I32)
+
+
+def is_narrow(block_size: int, bits: int) -> bool:
+    """Whether 32 bits hold every error (lemma 2 of spec §17.3)."""
+    return block_size << (2 * bits + 6) <= 1 << 31
+
+
+@lru_cache(maxsize=4)
+def width_kernel(halves: bool, narrow: bool) -> Callable[..., None]:
+    """Return ``f(x, scales, starts, lasts, limits, outright, c, q, candidates, size, bits)``.
+
+    x: int32 patterns, or with ``halves`` int16 for their upper halves, whole blocks of ``size``;
+    scales: uint8, one per block, written (spec §17.4). candidates: int64, pairs of a table of
+    codes and an offset; the others are `WidthTables` and its `SelectionTables`. ``narrow``: the
+    answer of `is_narrow`.
     """
-    lanes = min(block_size, VECTOR)
     shift = 16 if halves else 0
-    count = len(candidates)
-    # The lemma of spec §17.3: a sum stays below block_size * 2**(2 * bits + 6).
-    narrow = block_size << (2 * bits + 6) <= 1 << 31
     word = np.int32 if narrow else np.int64
-    most = (8 << (bits + 1)) - 8
 
-    def quantize(  # type: ignore[no-untyped-def]
-        x, codes, scales, starts, lasts, rows, limits, outright, c, q
+    def choose(  # type: ignore[no-untyped-def]
+        x, scales, starts, lasts, limits, outright, c, q, candidates, size, bits
     ):
         smallest, largest, nan = limits[0], limits[1], limits[2]
-        y = np.zeros(block_size * CHUNK, word)
+        count = candidates.size // 2
+        most = (16 << bits) - 8
+        y = np.zeros(size * CHUNK, word)
         tried = np.zeros(count * CHUNK, np.int64)
         seen = np.zeros(count * CHUNK, word)
         error = np.zeros(CHUNK, word)
@@ -88,8 +110,8 @@ def width_kernel(
         for base in range(0, scales.size, CHUNK):
             blocks = min(CHUNK, scales.size - base)
             for k in range(blocks):
-                start = (base + k) * block_size
-                amax = np.int64(_amax(x, start, block_size))  # pyright: ignore[reportCallIssue]
+                start = (base + k) * size
+                amax = _largest(x, start, size, shift)
                 if amax >= INF:
                     scales[base + k] = nan if amax > INF else largest  # spec §6.1, §6.2
                     amax = 0
@@ -99,23 +121,23 @@ def width_kernel(
                     for j in range(count):
                         tried[j * CHUNK + k] = scales[base + k]
                         seen[j * CHUNK + k] = 0
-                    for i in range(block_size):
+                    for i in range(size):
                         y[i * CHUNK + k] = 0
                 else:
                     exponent = _exponent(amax)
                     for j in range(count):
-                        table, offset = candidates[j]
-                        code = _code_at(amax, starts, lasts, table) + offset
+                        code = _code_at(amax, starts, lasts, candidates[2 * j])
+                        code += candidates[2 * j + 1]
                         code = max(min(code, largest), smallest)  # spec §8.2, §8.3
                         tried[j * CHUNK + k] = code
                         seen[j * CHUNK + k] = _scale_seen(c[code], q[code], exponent, bits, most)
-                    for i in range(block_size):
+                    for i in range(size):
                         lane = _seen((np.int64(x[start + i]) << shift) & MAGNITUDE, exponent, bits)
                         y[i * CHUNK + k] = 8 * lane + 4 if lane > 0 else 0
             for j in range(count):
                 for k in range(blocks):
                     error[k] = 0
-                for i in range(block_size):
+                for i in range(size):
                     for k in range(blocks):
                         v = y[i * CHUNK + k]
                         s = seen[j * CHUNK + k]
@@ -132,34 +154,27 @@ def width_kernel(
                     if j == 0 or error[k] < least[k]:
                         least[k] = error[k]
                         scales[base + k] = tried[j * CHUNK + k]
-            for k in range(base, base + blocks):
-                row = np.int64(scales[k]) * 8
-                for lane in range(k * block_size, (k + 1) * block_size, lanes):
-                    _element_codes(x, codes, lane, rows, row, lanes)
 
-    u8, i32, i64 = types.uint8, types.int32, types.int64
-    x_type = _const(types.int16 if halves else i32)
-    tables = (_const(u8), _const(i32), _const(i32), _const(i64), i64, _const(i64), _const(i64))
-    return _compile(types.void(x_type, u8[::1], u8[::1], *tables), quantize)
+    signature = types.void(_patterns(halves), _U8[::1], *_TABLES, _const(_I64), _I64, _I64)
+    return _compile(signature, choose)
 
 
-@lru_cache(maxsize=16)
-def table_kernel(block_size: int, halves: bool) -> Callable[..., None]:
-    """Return ``f(x, codes, scales, starts, lasts, rows, limits, outright, c, q, at, values)``.
+@lru_cache(maxsize=2)
+def table_kernel(halves: bool) -> Callable[..., None]:
+    """Return ``f(x, scales, starts, lasts, limits, outright, c, q, at, values, size)``.
 
     As `width_kernel`, for rule 4o6t; at, values: the rows and values of `WidthTables`
     (spec §17.6, §17.7).
     """
-    lanes = min(block_size, VECTOR)
     shift = 16 if halves else 0
 
-    def quantize(  # type: ignore[no-untyped-def]
-        x, codes, scales, starts, lasts, rows, limits, outright, c, q, at, values
+    def choose(  # type: ignore[no-untyped-def]
+        x, scales, starts, lasts, limits, outright, c, q, at, values, size
     ):
         smallest, largest, nan = limits[0], limits[1], limits[2]
         for block in range(scales.size):
-            start = block * block_size
-            amax = np.int64(_amax(x, start, block_size))  # pyright: ignore[reportCallIssue]
+            start = block * size
+            amax = _largest(x, start, size, shift)
             if amax >= INF:
                 best = nan if amax > INF else largest  # spec §6.1, §6.2
             else:
@@ -175,18 +190,31 @@ def table_kernel(block_size: int, halves: bool) -> Callable[..., None]:
                             significand >>= 1
                         row = at[((best * 8) + (four - best)) * 2 + above - 1]
                         total = 0
-                        for i in range(start, start + block_size):
+                        for i in range(start, start + size):
                             magnitude = (np.int64(x[i]) << shift) & MAGNITUDE
                             total += np.int64(values[row + _seen(magnitude, exponent, 5)])
                         if total > 0:
                             best = four
             scales[block] = best
-            for lane in range(start, start + block_size, lanes):
-                _element_codes(x, codes, lane, rows, np.int64(best) * 8, lanes)
 
-    u8, i32, i64 = types.uint8, types.int32, types.int64
-    x_type = _const(types.int16 if halves else i32)
-    tables = (_const(u8), _const(i32), _const(i32), _const(i64), i64, _const(i64), _const(i64))
-    return _compile(
-        types.void(x_type, u8[::1], u8[::1], *tables, _const(i64), _const(types.int8)), quantize
-    )
+    values_type = _const(types.int8)
+    signature = types.void(_patterns(halves), _U8[::1], *_TABLES, _const(_I64), values_type, _I64)
+    return _compile(signature, choose)
+
+
+@lru_cache(maxsize=16)
+def element_kernel(block_size: int, halves: bool) -> Callable[..., None]:
+    """Return ``f(x, codes, scales, rows)``: element codes under given scales (spec §9).
+
+    x and scales as for `width_kernel`; codes: uint8, one per element, written; rows: those of
+    `SelectionTables`.
+    """
+    lanes = min(block_size, VECTOR)
+
+    def write(x, codes, scales, rows):  # type: ignore[no-untyped-def]
+        for block in range(scales.size):
+            row = np.int64(scales[block]) * 8
+            for lane in range(block * block_size, (block + 1) * block_size, lanes):
+                _element_codes(x, codes, lane, rows, row, lanes)  # pyright: ignore[reportCallIssue]  # intrinsic
+
+    return _compile(types.void(_patterns(halves), _U8[::1], _const(_U8), _const(_I32)), write)

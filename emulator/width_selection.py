@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from emulator.recipes import TABLE_RULE, Recipe
 from emulator.width_tables import width_tables
 
@@ -18,19 +20,21 @@ CANDIDATES: dict[str, tuple[tuple[int, int], ...]] = {
 
 def width_function(recipe: Recipe, g: float, halves: bool) -> Callable[[Any, Any, Any], None]:
     """Return ``f(x, codes, scales)``, as `selection.block_function` does."""
-    from emulator.width_kernels import table_kernel, width_kernel
+    from emulator.width_kernels import element_kernel, is_narrow, table_kernel, width_kernel
 
-    table = recipe.rule == TABLE_RULE
-    t = width_tables(
-        recipe.block_format, "4o6" if table else recipe.rule, recipe.prevent_zero, g, table
-    )
-    steps = (t.selection.starts, t.selection.lasts, t.selection.rows, t.selection.codes)
-    numbers = (t.outright, t.c, t.q)
-    if table:
-        by_table = table_kernel(recipe.block_size, halves)
-        return lambda x, codes, scales: by_table(
-            x, codes, scales, *steps, *numbers, t.rows, t.values
-        )
-    assert recipe.error_bits is not None
-    by_error = width_kernel(recipe.block_size, halves, CANDIDATES[recipe.rule], recipe.error_bits)
-    return lambda x, codes, scales: by_error(x, codes, scales, *steps, *numbers)
+    size, bits, table = recipe.block_size, recipe.error_bits, recipe.rule == TABLE_RULE
+    rule = "4o6" if table else recipe.rule
+    t = width_tables(recipe.block_format, rule, recipe.prevent_zero, g, table)
+    steps = (t.selection.starts, t.selection.lasts, t.selection.codes, t.outright, t.c, t.q)
+    write = element_kernel(size, halves)
+    if bits is None:
+        choose, rest = table_kernel(halves), (t.rows, t.values, size)
+    else:
+        choose = width_kernel(halves, is_narrow(size, bits))
+        rest = (np.array(CANDIDATES[rule], np.int64).reshape(-1), size, bits)
+
+    def quantize(x: Any, codes: Any, scales: Any) -> None:
+        choose(x, scales, *steps, *rest)
+        write(x, codes, scales, t.selection.rows)
+
+    return quantize

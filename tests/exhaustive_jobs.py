@@ -7,7 +7,13 @@ import numpy as np
 from emulator.errors import MismatchError
 from emulator.formats import FORMATS
 from emulator.golden import expected, expected_by_reference
-from emulator.recipes import ALL_SELECTIONS, CHOOSING_SELECTIONS, SELECTIONS, recipe
+from emulator.recipes import (
+    ALL_SELECTIONS,
+    CHOOSING_SELECTIONS,
+    LIMITED_SELECTIONS,
+    SELECTIONS,
+    recipe,
+)
 from emulator.stimulus import stimulus, stimulus_names
 from tests.exhaustive import HARDWARE, Job
 
@@ -22,6 +28,10 @@ CODES_PER_UNIT = 16
 SELECTING = {"absmax": (30, 2000), "4o6": (30, 2000), "3c": (6, 1000), "6c": (6, 1000)}
 SELECTING |= {"search": (12, 100), "fc": (60, 2000)}
 """Units, and blocks per unit, for each recipe of a rule."""
+LIMITED = (*LIMITED_SELECTIONS, "ue4m3-4o6-e5-h", "ue4m3-6c-e16-h256", "ue5m3-3c-e8-hbf16")
+LIMITED += ("ue4m3-4o6t-hp2", "ue5m3-4o6t-pz-hp2", "ue5m3-6c-e5-hp2", "ue4m3-3c-e12-pz-h")
+"""Recipes of limited width: those in the lists, and other widths and tensor scales."""
+LIMITED_UNITS = (50, 2000)
 SELECTING_BLOCKS = (2, 4, 8, 16, 32)
 
 
@@ -174,7 +184,7 @@ def jobs() -> list[Job]:
             )
     for selection in ALL_SELECTIONS:
         rule = selection.split("-")[1]
-        if rule in SELECTING:
+        if rule in SELECTING and selection not in LIMITED:
             units, blocks = SELECTING[rule]
             found.append(
                 Job(
@@ -187,13 +197,26 @@ def jobs() -> list[Job]:
                     units * blocks,
                 )
             )
-    for selection in CHOOSING_SELECTIONS:
+    for selection in LIMITED:
+        units, blocks = LIMITED_UNITS
+        found.append(
+            Job(
+                f"hard blocks {selection}",
+                "kernels with reference",
+                "spec §6 to §9, §14, §17",
+                f"{here}:selecting_unit",
+                (selection, blocks),
+                units,
+                units * blocks,
+            )
+        )
+    for selection in (*CHOOSING_SELECTIONS, *LIMITED_SELECTIONS):
         if "search" not in selection:
             found.append(
                 Job(
                     f"special blocks {selection} bf16",
                     "kernels with reference",
-                    "spec §6 to §9, §15",
+                    "spec §6 to §9, §15, §17",
                     f"{here}:special_unit",
                     (selection, "bf16"),
                     5,

@@ -12,6 +12,7 @@ from emulator.formats import FORMATS, FP32, Format
 from emulator.layout import input_layout, output_layout, to_hex
 from emulator.recipes import recipe
 from tests.emulator.dot_examples import run_dot, run_width
+from tests.emulator.width_examples import run_error, run_integers, run_table
 from tests.spec_examples import Example, examples, floats
 
 EXAMPLES = [e for e in examples() if e.verb != "stream"]  # those need gates: tests/rtl
@@ -105,6 +106,9 @@ RUN = {
     "input": run_input,
     "dot": run_dot,
     "width": run_width,
+    "integers": run_integers,
+    "error": run_error,
+    "table": run_table,
 }
 
 
