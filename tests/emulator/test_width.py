@@ -13,6 +13,7 @@ from compare.quality import tensor_error
 from emulator import reference, reference_width
 from emulator.formats import BF16, FORMATS, FP16, FP32
 from emulator.recipes import ERROR_BITS, LIMITED_SELECTIONS, Recipe, recipe
+from emulator.tensor import quantize
 from emulator.width_tables import APART, LANES, row_index, width_tables
 from tests.emulator.selecting import Compared, compare, compare_choices, compare_hard, pairs
 
@@ -127,6 +128,18 @@ def test_lanes_that_are_not_seen_do_not_vote(bits: int) -> None:
                 if code:
                     least = min(least, reference_width.scale_seen(code, unit, r, g))
     assert 8 << (bits - 6) <= least < 16 << (bits - 6)
+
+
+def test_many_lanes_below_the_unit_count_nothing() -> None:
+    """spec §17.3 with b = 5 and a g that is no power of two: they would turn the choice."""
+    r = recipe("ue4m3-4o6-e5-h-b256")
+    x = np.full((1, 256), 0.5, np.float32)
+    x[0, :31] = 2.5
+    x[0, 9] = 16
+    x *= 2.0**-9
+    g = 1.796875
+    assert compare(r, FP32, x, g).blocks == 1
+    assert quantize(x, r, tensor_scale=g).scales.tolist() == [[2]]
 
 
 def test_there_are_27_tables() -> None:
