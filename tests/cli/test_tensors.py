@@ -117,7 +117,7 @@ WRONG = [
     ("w.npy -o q.npz --recipe ue5m4-absmax-b16", "did you mean ue5m3-absmax-b16"),
     ("w.npy -o q.npz --recipe ue5m3-absmax-b17", "power of two from 2 to 256"),
     ("w.npy -o q.npz --recipe ue5m3-top2-b16", "rule 'top2' is not available yet"),
-    ("w.npy -o q.npz --recipe ue5m3-3c-e8-b16", "error datapath of limited width is not avail"),
+    ("w.npy -o q.npz --recipe ue5m3-3c-e4-b16", "-e4 is not a width from 5 to 16"),
     ("w.npy -o q.npz --recipe mxfp4 --axis 2", "w.npy: tensor 'w': axis 2"),
     ("w.npy -o q.npz --recipe mxfp4 --axis -3", "w.npy: tensor 'w': axis -3"),
     ("w.npy -o q.npz --recipe mxfp4 --key v", "w.npy: no tensor 'v' (it has w)"),
