@@ -104,6 +104,7 @@ ONE = Fraction(1)
 CANDIDATES = {
     "absmax": ((6, 0),),
     "4o6": ((6, 0), (4, 0)),
+    "4o6t": ((6, 0), (4, 0)),
     "3c": ((6, 0), (6, -1), (4, 0)),
     "6c": ((6, 0), (6, -1), (6, 1), (4, 0), (4, -1), (4, 1)),
 }
@@ -150,7 +151,11 @@ def scale_code(amax: Fraction, recipe: Recipe, g: Fraction = ONE) -> int:
 
 
 def chosen_code(magnitudes: Sequence[Fraction], recipe: Recipe, g: Fraction = ONE) -> int:
-    """Scale code of a block without NaN and infinity (spec §8, §15.3)."""
+    """Scale code of a block without NaN and infinity (spec §8, §15.3, §17)."""
+    if recipe.limited:
+        from emulator import reference_width  # it is built on this module
+
+        return reference_width.chosen_code(magnitudes, recipe, g)
     codes = candidate_codes(max(magnitudes), recipe, g)  # spec §7.1
     if len(codes) == 1:
         return codes[0]

@@ -16,6 +16,7 @@ from emulator import tables
 from emulator.formats import FP32
 from emulator.recipes import VOTING_RULES, Recipe
 from emulator.scaled_tables import SelectionTables, number, selection_tables
+from emulator.width_selection import width_function
 
 Bits = npt.NDArray[np.signedinteger[Any]]
 Bytes = npt.NDArray[np.uint8]
@@ -44,6 +45,8 @@ def block_function(recipe: Recipe, g: float, halves: bool) -> Callable[[Bits, By
     Returns:
         A function of contiguous arrays of whole blocks; codes and scales are written.
     """
+    if recipe.limited:
+        return width_function(recipe, g, halves)
     size = recipe.block_size
     if recipe.rule in VOTING_RULES:
         return _voting_function(recipe, g, halves)

@@ -12,6 +12,7 @@ from emulator.golden import expected, expected_by_reference
 from emulator.recipes import (
     ALL_SELECTIONS,
     CHOOSING_SELECTIONS,
+    LIMITED_SELECTIONS,
     SELECTIONS,
     VOTING_RULES,
     VOTING_SELECTIONS,
@@ -34,6 +35,10 @@ SELECTING = {"absmax": (30, 2000), "4o6": (30, 2000), "3c": (6, 1000), "6c": (6,
 SELECTING |= {"search": (12, 100), "fc": (60, 2000), "floor": (30, 2000)}
 SELECTING |= dict.fromkeys(VOTING_RULES, (6, 1000))
 """Units, and blocks per unit, for each recipe of a rule."""
+LIMITED = (*LIMITED_SELECTIONS, "ue4m3-4o6-e5-h", "ue4m3-6c-e16-h256", "ue5m3-3c-e8-hbf16")
+LIMITED += ("ue4m3-4o6t-hp2", "ue5m3-4o6t-pz-hp2", "ue5m3-6c-e5-hp2", "ue4m3-3c-e12-pz-h")
+"""Recipes of limited width: those in the lists, and other widths and tensor scales."""
+LIMITED_UNITS = (50, 2000)
 SELECTING_BLOCKS = (2, 4, 8, 16, 32)
 
 
@@ -231,7 +236,7 @@ def jobs() -> list[Job]:
             )
     for selection in ALL_SELECTIONS:
         rule = selection.split("-")[1]
-        if rule in SELECTING:
+        if rule in SELECTING and selection not in LIMITED:
             units, blocks = SELECTING[rule]
             found.append(
                 Job(
@@ -257,13 +262,27 @@ def jobs() -> list[Job]:
                         units * blocks,
                     )
                 )
-    for selection in CHOOSING_SELECTIONS + VOTING_SELECTIONS:
+    for selection in LIMITED:
+        units, blocks = LIMITED_UNITS
+        found.append(
+            Job(
+                f"hard blocks {selection}",
+                "kernels with reference",
+                "spec §6 to §9, §14, §17",
+                f"{here}:selecting_unit",
+                (selection, blocks),
+                units,
+                units * blocks,
+                ("tests/emulator/selecting.py",),
+            )
+        )
+    for selection in (*CHOOSING_SELECTIONS, *LIMITED_SELECTIONS, *VOTING_SELECTIONS):
         if "search" not in selection:
             found.append(
                 Job(
                     f"special blocks {selection} bf16",
                     "kernels with reference",
-                    "spec §6 to §9, §15, §18",
+                    "spec §6 to §9, §15, §17, §18",
                     f"{here}:special_unit",
                     (selection, "bf16"),
                     5,

@@ -129,7 +129,7 @@ WRONG = [
     ("w.npy -o q.npz --recipe e2m3.e8m0-floor-b32", "element format e2m3 is not available yet"),
     ("w.npy -o q.npz --recipe ue5m3-absmax-sr4-b16", "rounds at random and needs a seed"),
     ("w.npy -o q.npz --recipe mxfp4 --seed 1", "seed=1: e8m0-floor-b32 rounds nothing at random"),
-    ("w.npy -o q.npz --recipe ue5m3-3c-e8-b16", "error datapath of limited width is not avail"),
+    ("w.npy -o q.npz --recipe ue5m3-3c-e4-b16", "-e4 is not a width from 5 to 16"),
     ("w.npy -o q.npz --recipe mxfp4 --axis 2", "w.npy: tensor 'w': axis 2"),
     ("w.npy -o q.npz --recipe mxfp4 --axis -3", "w.npy: tensor 'w': axis -3"),
     ("w.npy -o q.npz --recipe mxfp4 --key v", "w.npy: no tensor 'v' (it has w)"),

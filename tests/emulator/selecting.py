@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from emulator import reference
+from emulator import reference, reference_width
 from emulator.errors import MismatchError
 from emulator.exhaustive import DTYPES, random_blocks
 from emulator.formats import FORMATS, FP32, Format
 from emulator.layout import input_layout
-from emulator.recipes import CHOOSING_RULES, Recipe, recipe
+from emulator.recipes import CHOOSING_RULES, TABLE_RULE, Recipe, recipe
 from emulator.stimulus import stimulus
 from emulator.tensor import dequantize, quantize
 
@@ -99,7 +99,11 @@ def step_blocks(r: Recipe, count: int, seed: int, g: float) -> Any:
 def ties(magnitudes: list[Fraction], r: Recipe, g: Fraction) -> bool:
     """Whether the smallest error belongs to two codes that make different numbers of a lane."""
     codes = list(dict.fromkeys(reference.candidate_codes(max(magnitudes), r, g)))
-    errors = {c: reference.squared_error(magnitudes, c, r, g) for c in codes}
+    errors = (
+        width_errors(magnitudes, codes, r, g)
+        if r.limited
+        else {c: reference.squared_error(magnitudes, c, r, g) for c in codes}
+    )
     best = [c for c in codes if errors[c] == min(errors.values())]
     made = set()
     for code in best:
@@ -108,6 +112,17 @@ def ties(magnitudes: list[Fraction], r: Recipe, g: Fraction) -> bool:
         lanes = [reference._element(b, FP32, s, r.element) for b in bits]
         made.add(tuple(r.element.value(lane) * s for lane in lanes))
     return len(made) > 1
+
+
+def width_errors(magnitudes: list[Fraction], codes: list[int], r: Recipe, g: Fraction) -> Any:
+    """What a rule of limited width compares, by scale code (spec §17.3, §17.7)."""
+    if max(magnitudes) == 0 or len(codes) == 1:
+        return dict.fromkeys(codes, 0)
+    if r.rule == TABLE_RULE:
+        six, four = codes
+        return {six: reference_width.table_sum(magnitudes, six, four, r, g), four: 0}
+    lanes, unit = reference_width.seen(magnitudes, r.error_bits or 0)
+    return {c: reference_width.integer_error(lanes, unit, c, r, g) for c in codes}
 
 
 def compare(r: Recipe, fmt: Format, x: Any, g: float, count_ties: bool = True) -> Compared:

@@ -14,6 +14,7 @@ from emulator.recipes import recipe
 from tests.emulator.dot_examples import run_dot, run_width
 from tests.emulator.interchange_examples import INTERCHANGE
 from tests.emulator.random_examples import run_block, run_draws, run_speck
+from tests.emulator.width_examples import run_error, run_integers, run_table
 from tests.spec_examples import Example, examples, floats
 
 EXAMPLES = [e for e in examples() if e.verb != "stream"]  # those need gates: tests/rtl
@@ -117,6 +118,9 @@ RUN = {
     "speck": run_speck,
     "draws": run_draws,
     "block": run_block,
+    "integers": run_integers,
+    "error": run_error,
+    "table": run_table,
 }
 
 
