@@ -31,14 +31,14 @@ BLOCKS_PER_UNIT = 2000
 PATTERNS_PER_UNIT = 1 << 28
 CODES_PER_UNIT = 16
 
-SELECTING = {"absmax": (30, 2000), "4o6": (30, 2000), "3c": (6, 1000), "6c": (6, 1000)}
+SELECTING = {"absmax": (25, 2000), "4o6": (22, 2000), "3c": (6, 1000), "6c": (6, 1000)}
 SELECTING |= {"search": (12, 100), "fc": (60, 2000), "floor": (30, 2000)}
 SELECTING |= dict.fromkeys(VOTING_RULES, (6, 1000))
 """Units, and blocks per unit, for each recipe of a rule."""
 LIMITED = (*LIMITED_SELECTIONS, "ue4m3-4o6-e5-h", "ue4m3-6c-e16-h256", "ue5m3-3c-e8-hbf16")
 LIMITED += ("ue4m3-4o6t-hp2", "ue5m3-4o6t-pz-hp2", "ue5m3-6c-e5-hp2", "ue4m3-3c-e12-pz-h")
 """Recipes of limited width: those in the lists, and other widths and tensor scales."""
-LIMITED_UNITS = (50, 2000)
+LIMITED_UNITS = (10, 2000)
 SELECTING_BLOCKS = (2, 4, 8, 16, 32)
 
 
