@@ -132,6 +132,26 @@ def output_layout(block_format: BlockFormat) -> WordLayout:
     )
 
 
+def code_layout(fmt: Format, lanes: int) -> WordLayout:
+    """The word of independent codes: lane i at bit ``i * storage_bits`` (spec §21.1)."""
+    return WordLayout((Field("codes", 0, fmt.storage_bits, lanes),))
+
+
+TENSOR_SCALE_BITS = {None: 0, "h": 32, "h256": 32, "hbf16": 16, "hp2": 8}
+"""Bits of the tensor scale in a dequantizer's input word, by its kind (spec §21.6)."""
+
+
+def block_layout(block_format: BlockFormat) -> WordLayout:
+    """The input word of a dequantizer: the quantized block, its tensor scale on top (spec §21.6).
+
+    The field ``g`` is missing without a tensor scale.
+    """
+    block = output_layout(block_format)
+    width = TENSOR_SCALE_BITS[block_format.tensor_scale]
+    more = (Field("g", block.width, width),) if width else ()
+    return WordLayout((*block.fields, *more))
+
+
 def to_hex(words: Words, layout: WordLayout) -> list[str]:
     """One line of ``layout.digits`` hex digits per word, top digit first (spec §11.3)."""
     text = np.ascontiguousarray(words[:, ::-1]).tobytes().hex()

@@ -12,6 +12,7 @@ from emulator.formats import FORMATS, FP32, Format
 from emulator.layout import input_layout, output_layout, to_hex
 from emulator.recipes import recipe
 from tests.emulator.dot_examples import run_dot, run_width
+from tests.emulator.unit_examples import run_through
 from tests.spec_examples import Example, examples, floats
 
 EXAMPLES = [e for e in examples() if e.verb != "stream"]  # those need gates: tests/rtl
@@ -105,6 +106,7 @@ RUN = {
     "input": run_input,
     "dot": run_dot,
     "width": run_width,
+    "through": run_through,
 }
 
 
