@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from cocotb_tests.codec_subject import DecodeSubject, EncodeSubject
+from cocotb_tests.dequantizer_subject import DequantizerSubject
 from cocotb_tests.quantizer_subject import QuantizerSubject
 from cocotb_tests.subject import Subject
 from rtl.variants import Variant
 
-SUBJECTS: dict[str, type[Subject[Any]]] = {"quantizer": QuantizerSubject}
+SUBJECTS: dict[str, type[Subject[Any]]] = {
+    "quantizer": QuantizerSubject,
+    "encode": EncodeSubject,
+    "decode": DecodeSubject,
+    "dequantizer": DequantizerSubject,
+}
 """Class of the subjects of each unit."""
 
 
