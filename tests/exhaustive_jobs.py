@@ -9,6 +9,7 @@ from emulator.formats import FORMATS
 from emulator.golden import expected, expected_by_reference
 from emulator.recipes import ALL_SELECTIONS, CHOOSING_SELECTIONS, SELECTIONS, recipe
 from emulator.stimulus import stimulus, stimulus_names
+from tests import codec_jobs
 from tests.exhaustive import HARDWARE, Job
 
 ENCODED = ("e2m1", "ue4m3", "ue5m3", "e8m0")
@@ -242,4 +243,4 @@ def jobs() -> list[Job]:
                     HARDWARE,
                 )
             )
-    return found
+    return found + codec_jobs.jobs()
