@@ -94,7 +94,9 @@ class Reach:
         """Whether a product may need rounding."""
         if self.precision + 2 > self.output.precision:
             return True
-        lowest = self.scale.min_quantum - 1 - (126 if self.tensor_scale else 0)
+        lowest = self.scale.min_quantum - 1  # of half the smallest scale
+        if self.tensor_scale:
+            lowest += 1 - FP32.bias - self.fraction_g
         return lowest < self.output.min_quantum
 
     @cached_property

@@ -35,6 +35,7 @@ def sample(kind: str, count: int) -> list[int]:
     f = 7 if kind == "hbf16" else 23
     rng = random.Random(kind)
     some = [1 << f, (255 << f) - 1, 127 << f, (127 << f) + 1, 3 << (f - 1)]
+    some += [field << f | fraction for field in (1, 2) for fraction in (1, 3, 5)]
     for _ in range(count):
         field = rng.choice([rng.randrange(1, 255), rng.randrange(1, 40), rng.randrange(100, 150)])
         fraction = rng.randrange(1 << f)
@@ -69,7 +70,7 @@ def test_other_scale_formats(scale: Format) -> None:
     """The units take their constants from the format's fields, whichever these are (spec §2.1)."""
     for output in OUTPUTS:
         assert compare_blocks(Reach(scale, None, FORMATS[output]), exact=True) == PAIRS
-    assert compare_blocks(Reach(scale, "h", FORMATS["bf16"]), sample("h", 20)) == 25 * PAIRS
+    assert compare_blocks(Reach(scale, "h", FORMATS["bf16"]), sample("h", 20)) == 31 * PAIRS
 
 
 @pytest.mark.parametrize("kind", [k for k in TENSOR_SCALES if k != "h256"])
