@@ -85,7 +85,12 @@ def netlist(verilog: str, top: str, folder: Path) -> Netlist:
     run_yosys(
         [
             "read_verilog -sv gates.v",
-            f"synth -flatten -noabc -top {top}",
+            f"hierarchy -top {top}",
+            "proc",
+            "flatten",
+            "opt -fast",
+            "techmap",
+            "opt -fast",
             "opt_clean -purge",
             "write_json gates.json",
         ],
