@@ -15,6 +15,14 @@ WIDE_UNITS = 16
 FRACTIONS = 24
 """Fractions of each exponent of a float32 tensor scale; those of bfloat16 and hp2 are all taken."""
 
+FRACTION_UNITS = 16
+FRACTION_STEP = 1 << 12
+"""Fractions that are evaluated together, so that memory stays bounded."""
+
+BINADES = (("bf16", 0x38, 127), ("bf16", 0x30, 1), ("fp16", 0x38, 112), ("fp32", 0x30, 1))
+"""Output, first scale code, exponent field of the tensor scale: products near 1, and those at the
+border of each output's subnormal numbers."""
+
 PROTOCOL_WORDS = 20_000
 
 
@@ -57,6 +65,18 @@ def block_unit(scale: str, kind: str, output: str, unit: int) -> int:
     reach = Reach(FORMATS[scale], kind, FORMATS[output])
     exponents = range(1 + 32 * unit, min(33 + 32 * unit, 255))
     return sum(compare_blocks(reach, tensor_scales(kind, e)) for e in exponents)
+
+
+def fraction_unit(output: str, scale: int, exponent: int, unit: int) -> int:
+    """A part of all fractions of a float32 tensor scale, under the scales of one binade."""
+    from rtl.reach import Reach
+    from tests.rtl.converting import compare_fractions
+
+    reach = Reach(FORMATS["ue4m3"], "h", FORMATS[output])
+    step = (1 << 23) // FRACTION_UNITS
+    starts = range(unit * step, (unit + 1) * step, FRACTION_STEP)
+    parts = (range(first, first + FRACTION_STEP) for first in starts)
+    return sum(compare_fractions(reach, scale, exponent, part) for part in parts)
 
 
 def protocol_unit(name: str, unit: int) -> int:
@@ -139,6 +159,20 @@ def jobs() -> list[Job]:
                         SOURCES,
                     )
                 )
+    found += [
+        Job(
+            f"dequantizer ue4m3 h {output}, scales {scale:02x} to {scale + 7:02x}, all fractions of "
+            f"g with field {exponent}",
+            "gates with kernels",
+            "spec §21.7",
+            f"{HERE}:fraction_unit",
+            (output, scale, exponent),
+            FRACTION_UNITS,
+            1 << 29,
+            SOURCES,
+        )
+        for output, scale, exponent in BINADES
+    ]
     found += [
         Job(
             f"{name} with pauses",

@@ -145,6 +145,38 @@ def compare_blocks(
     return dut.size
 
 
+def compare_fractions(reach: Reach, scale: int, exponent: int, fractions: range) -> int:
+    """Compare one binade of scales and all positive elements under fractions of a tensor scale.
+
+    Args:
+        scale: the scale code that the binade begins with.
+        exponent: exponent field of the float32 tensor scales.
+        fractions: their fractions.
+
+    Raises:
+        MismatchError: naming the first difference, or if nothing was compared (spec §13.2).
+    """
+    size = 1 << reach.scale.fraction_bits
+    given = np.repeat(np.arange(fractions.start, fractions.stop) | exponent << 23, size)
+    stored = np.tile(np.arange(scale, scale + size), len(fractions))
+    if not given.size:
+        raise MismatchError("nothing was compared (spec §13.2)")
+    table = products(E2M1, reach.scale, reach.output, stored, tensor_scale_parts("h", given))
+    dut = block_gates(reach).run(
+        codes=np.tile(np.arange(8, dtype=np.uint32), given.size),
+        scale=np.repeat(stored, 8).astype(np.uint32),
+        g=np.repeat(given, 8).astype(np.uint32),
+    )["numbers"]
+    wrong = np.flatnonzero(dut != table.reshape(-1))
+    if wrong.size:
+        at = int(wrong[0])
+        raise MismatchError(
+            f"{reach.scale.name} h {reach.output.name}: scale {stored[at // 8]:02x} code {at % 8} "
+            f"g {given[at // 8]:x}: dut {int(dut[at]):x} spec {int(table.reshape(-1)[at]):x}"
+        )
+    return dut.size
+
+
 def _by_kernels(reach: Reach, scales: Sequence[int]) -> npt.NDArray[np.uint32]:
     stored = np.tile(np.arange(256, dtype=np.int64), len(scales))
     factor = None

@@ -15,7 +15,7 @@ from emulator.recipes import recipe
 from rtl.dequantizer_variant import DequantizerVariant
 from rtl.reach import Reach
 from rtl.variants import variant
-from tests.rtl.converting import PAIRS, block_gates, compare_blocks
+from tests.rtl.converting import PAIRS, block_gates, compare_blocks, compare_fractions
 from tests.rtl.gates import Netlist
 from tests.rtl.simulation import quantize_words
 from tests.spec_examples import Example, examples
@@ -91,6 +91,16 @@ def test_all_codes_under_tensor_scales(scale: str, kind: str, output: str) -> No
     reach = Reach(FORMATS[scale], kind, FORMATS[output])
     assert compare_blocks(reach, given) == len(given) * PAIRS
     assert compare_blocks(reach, given[::29], exact=True) >= 2 * PAIRS
+
+
+def test_neighbouring_fractions() -> None:
+    """A part of what `make exhaustive` does with all fractions of a tensor scale (spec §21.7)."""
+    reach = Reach(FORMATS["ue4m3"], "h", FORMATS["bf16"])
+    for scale, exponent in ((0x38, 127), (0x30, 1)):
+        for first in (0, 0x2AAA00, (1 << 23) - 256):
+            assert compare_fractions(reach, scale, exponent, range(first, first + 256)) == 1 << 14
+    with pytest.raises(MismatchError, match="nothing was compared"):
+        compare_fractions(reach, 0x38, 127, range(0))
 
 
 def test_differences_are_found() -> None:
