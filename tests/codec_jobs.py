@@ -161,8 +161,8 @@ def jobs() -> list[Job]:
                 )
     found += [
         Job(
-            f"dequantizer ue4m3 h {output}, scales {scale:02x} to {scale + 7:02x}, all fractions of "
-            f"g with field {exponent}",
+            f"dequantizer ue4m3 h {output}, scales {scale:02x} to {scale + 7:02x}, all fractions "
+            f"of g with field {exponent}",
             "gates with kernels",
             "spec §21.7",
             f"{HERE}:fraction_unit",
