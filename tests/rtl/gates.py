@@ -1,6 +1,6 @@
 """Evaluates the gates of a combinational Verilog module for many input patterns at once.
 
-Yosys maps the text to gates of one or two inputs; each wire becomes a row of bits, one per
+Yosys maps the text to gates of at most three inputs; each wire becomes a row of bits, one per
 pattern, so that a gate is one NumPy operation. Whole input spaces of small units take seconds,
 and the Verilog runs in something that is neither Amaranth's simulator nor Verilator.
 """
