@@ -215,11 +215,11 @@ def space(
     home = (folder or toolchain.build_root() / "exhaustive").resolve()
     program = home / f"{unit}-{variant.module}-{key}"
     if not program.is_file():
-        _build(program, f"{unit}_unit", text, main, wide=variant.input.width == 32)
+        build_walk(program, f"{unit}_unit", text, main, wide=variant.input.width == 32)
     return Space(unit, variant, program)
 
 
-def _build(program: Path, top: str, verilog: str, main: str, *, wide: bool) -> None:
+def build_walk(program: Path, top: str, verilog: str, main: str, *, wide: bool) -> None:
     """Compile in a temporary folder and move the finished program to its place."""
     program.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".walk-", dir=program.parent))

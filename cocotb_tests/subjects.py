@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from cocotb_tests.axis import AxisSubject
+from cocotb_tests.codec_subject import DecodeSubject, EncodeSubject
+from cocotb_tests.dequantizer_subject import DequantizerSubject
 from cocotb_tests.quantizer_subject import QuantizerSubject
 from cocotb_tests.subject import Subject
 from rtl.variants import Variant
@@ -12,6 +14,9 @@ from rtl.variants import Variant
 SUBJECTS: dict[str, type[Subject[Any]]] = {
     "axis": AxisSubject,
     "quantizer": QuantizerSubject,
+    "encode": EncodeSubject,
+    "decode": DecodeSubject,
+    "dequantizer": DequantizerSubject,
 }
 """Class of the subjects of each unit."""
 

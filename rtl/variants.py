@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from emulator.errors import UnknownNameError, near
+from rtl.codec_variant import DecodeVariant, EncodeVariant
+from rtl.dequantizer_variant import DequantizerVariant
 from rtl.quantizer_variant import CUTS, INPUTS, QuantizerVariant
 from rtl.variant import Variant
 
-UNITS: dict[str, type[Variant]] = {v.unit: v for v in (QuantizerVariant,)}
+UNITS: dict[str, type[Variant]] = {
+    v.unit: v for v in (QuantizerVariant, EncodeVariant, DecodeVariant, DequantizerVariant)
+}
 """Class of the variants of each unit, by the first word of their names."""
 
 __all__ = [
     "CUTS",
     "INPUTS",
     "UNITS",
+    "DecodeVariant",
+    "DequantizerVariant",
+    "EncodeVariant",
     "QuantizerVariant",
     "Variant",
     "default_variants",

@@ -19,7 +19,7 @@ from emulator.recipes import (
     recipe,
 )
 from emulator.stimulus import stimulus, stimulus_names
-from tests import exhaustive_dots
+from tests import codec_jobs, exhaustive_dots
 from tests.exhaustive import HARDWARE, Job
 
 ENCODED = ("e2m1", "ue4m3", "ue5m3", "e8m0")
@@ -332,4 +332,4 @@ def jobs() -> list[Job]:
                     HARDWARE,
                 )
             )
-    return found
+    return found + codec_jobs.jobs()

@@ -47,6 +47,7 @@ def test_each_clause_has_one_shall_a_formula_and_an_example() -> None:
         assert len(re.findall(r"\bshall\b", text)) == 1, number
         assert re.search(r"^    \S", text, flags=re.M), f"{number} has no formula"
         assert "```" in text, f"{number} has no worked example"
+        assert text.count("```") % 2 == 0, f"{number} leaves an example open"
 
 
 def test_the_version_is_that_of_the_text() -> None:

@@ -8,8 +8,7 @@ from typing import Any
 
 from amaranth.sim import Simulator
 
-from rtl.quantizer import Quantizer
-from rtl.variants import QuantizerVariant
+from rtl.variant import Variant
 
 
 def testbench(unit: Any, bench: Callable[[Any], Awaitable[None]], *, clocked: bool = False) -> None:
@@ -25,14 +24,14 @@ testbench.__test__ = False  # pyright: ignore[reportFunctionMemberAccess]  # rea
 
 
 def quantize_words(
-    variant: QuantizerVariant, words: list[int], *, pauses: float = 0.0, seed: int = 1
+    variant: Variant, words: list[int], *, pauses: float = 0.0, seed: int = 1
 ) -> list[int]:
-    """Send words through the quantizer of a variant and return the words that come out.
+    """Send words through the unit of a variant and return the words that come out.
 
     Asserts that an offered word stays as it is until it is taken (spec §12.2) and that no more
     words come out than went in (spec §12.3).
     """
-    dut = Quantizer(variant)
+    dut: Any = variant.component()
     rng = random.Random(seed)
     out: list[int] = []
 

@@ -1,0 +1,51 @@
+"""Chain: the register stages of a pipeline, one after the other (spec §12)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import data, stream
+
+from rtl.hierarchy import place
+from rtl.stage import Stage
+
+
+class Chain:
+    """Values on their way from a unit's input stream to its output stream.
+
+    Call `cut` at each place where a register may stand, in order, then `end`.
+
+    Args:
+        m: module of the unit.
+        platform: that of `elaborate`.
+        cuts: letters of the cuts that hold a register; at the others stands a wire.
+        source: the unit's input stream.
+    """
+
+    def __init__(self, m: Module, platform: object, cuts: str, source: stream.Interface) -> None:
+        self._m, self._platform, self._cuts = m, platform, cuts
+        self._valid, self._ready = source.valid, source.ready
+
+    def cut(self, letter: str, fields: Mapping[str, Any]) -> data.View:
+        """The named values of ``fields`` behind the cut."""
+        m = self._m
+        layout = data.StructLayout({name: value.shape() for name, value in fields.items()})
+        before = Signal(layout, name=f"to_{letter}")
+        m.d.comb += [before[name].eq(value) for name, value in fields.items()]
+        if letter not in self._cuts:
+            return before
+        stage = Stage(layout)
+        place(m, self._platform, f"stage_{letter}", stage, clocked=True)
+        m.d.comb += [
+            stage.i.payload.eq(before),
+            stage.i.valid.eq(self._valid),
+            self._ready.eq(stage.i.ready),
+        ]
+        self._valid, self._ready = stage.o.valid, stage.o.ready
+        return stage.o.payload
+
+    def end(self, sink: stream.Interface) -> None:
+        """Join valid and ready of the last stage to the unit's output stream."""
+        self._m.d.comb += [sink.valid.eq(self._valid), self._ready.eq(sink.ready)]
