@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from emulator.errors import UnknownNameError, near
+from rtl.dot_variant import DotVariant
 from rtl.quantizer_variant import CUTS, INPUTS, QuantizerVariant
 from rtl.variant import Variant
 
-UNITS: dict[str, type[Variant]] = {v.unit: v for v in (QuantizerVariant,)}
+UNITS: dict[str, type[Variant]] = {v.unit: v for v in (QuantizerVariant, DotVariant)}
 """Class of the variants of each unit, by the first word of their names."""
 
 __all__ = [
     "CUTS",
     "INPUTS",
     "UNITS",
+    "DotVariant",
     "QuantizerVariant",
     "Variant",
     "default_variants",

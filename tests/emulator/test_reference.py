@@ -11,7 +11,13 @@ from emulator import reference
 from emulator.formats import FORMATS, FP32, Format
 from emulator.layout import input_layout, output_layout, to_hex
 from emulator.recipes import recipe
-from tests.emulator.dot_examples import run_dot, run_width
+from tests.emulator.dot_examples import (
+    run_dot,
+    run_operands,
+    run_overflow,
+    run_result,
+    run_width,
+)
 from tests.spec_examples import Example, examples, floats
 
 EXAMPLES = [e for e in examples() if e.verb != "stream"]  # those need gates: tests/rtl
@@ -105,6 +111,9 @@ RUN = {
     "input": run_input,
     "dot": run_dot,
     "width": run_width,
+    "operands": run_operands,
+    "result": run_result,
+    "overflow": run_overflow,
 }
 
 

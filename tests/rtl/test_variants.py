@@ -7,7 +7,7 @@ import pytest
 from emulator.errors import NotAvailableError, UnknownNameError
 from emulator.formats import FORMATS
 from emulator.recipes import BLOCK_SIZES, CHOOSING_SELECTIONS, SELECTIONS, recipe
-from rtl.variants import CUTS, INPUTS, QuantizerVariant, default_variants, variant
+from rtl.variants import CUTS, INPUTS, QuantizerVariant, variant
 
 
 @pytest.mark.parametrize("selection", SELECTIONS)
@@ -32,7 +32,7 @@ def test_ports_hold_the_words() -> None:
 
 
 def test_default_set() -> None:
-    names = [v.name for v in default_variants()]
+    names = [v.name for v in QuantizerVariant.defaults()]
     assert len(names) == len(set(names)) == 5 * len(BLOCK_SIZES)
     assert all(name.endswith("-bf16") for name in names)
     assert variant("quantizer-ue5m3-absmax-b16-bf16-cutaso").name in names
