@@ -135,6 +135,8 @@ def _scales(fmt: Format, style: str, shape: tuple[int, ...], rng: Any) -> Any:
         "subnormal": (0, 16) if fmt.has_zero else (40, 70),
     }.get(style, (0, top))
     codes: Any = rng.integers(low, high + 1, shape)
+    if style == "large":
+        codes = np.where(rng.integers(0, 3, shape) == 0, codes, top)
     if style == "ties":  # powers of two, 2**24 apart where two of them meet
         step = 1 << fmt.fraction_bits
         start = max(fmt.bias - 6, 1) << fmt.fraction_bits
