@@ -6,25 +6,30 @@ from collections.abc import Sequence
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 
+Bits = list[Value]
+"""The bits of a number, lowest first."""
 
-def ripple(m: Module, name: str, a: Value, b: Value, width: int) -> Signal:
-    """``a + b`` modulo ``2**width``, both taken as unsigned, as a chain of full adders."""
-    x = Signal(width, name=f"{name}_x")
-    both = Signal(width, name=f"{name}_and")
-    m.d.comb += [
-        x.eq(a.as_unsigned() ^ b.as_unsigned()),
-        both.eq(a.as_unsigned() & b.as_unsigned()),
-    ]
-    total = Signal(width, name=name)
+
+def ripple(m: Module, name: str, a: Bits, b: Bits) -> Bits:
+    """The sum of two unsigned numbers of one width, one bit longer, by a chain of full adders.
+
+    Each bit is a signal of its own: words whose bits depend on lower bits of the same words look
+    like loops to simulators.
+    """
+    total: Bits = []
     carry: Value = Const(0, 1)
-    bits = []
-    for i in range(width):
-        bits.append(x[i] ^ carry)
-        after = Signal(name=f"{name}_carry{i}")
-        m.d.comb += after.eq(both[i] | (x[i] & carry))
+    for i, (x, y) in enumerate(zip(a, b, strict=True)):
+        differ, bit, after = (
+            Signal(name=f"{name}_{part}{i}") for part in ("differ", "bit", "carry")
+        )
+        m.d.comb += [
+            differ.eq(x ^ y),
+            bit.eq(differ ^ carry),
+            after.eq((x & y) | (differ & carry)),
+        ]
+        total.append(bit)
         carry = after
-    m.d.comb += total.eq(Cat(*bits))
-    return total
+    return [*total, carry]
 
 
 def tree(m: Module, name: str, terms: Sequence[Signal], width: int, most: int) -> Signal:
@@ -43,40 +48,51 @@ def tree(m: Module, name: str, terms: Sequence[Signal], width: int, most: int) -
     bits = len(terms[0])
     assert len(terms) & (len(terms) - 1) == 0 and most <= 1 << (bits - 1)
     # Each term is now term + 2**(bits-1) >= 0, and the sum is offset by their number times that.
-    level: list[Signal] = []
-    for i, term in enumerate(terms):
-        lifted = Signal(bits, name=f"{name}_lifted{i}")
-        m.d.comb += lifted.eq(Cat(term[:-1], ~term[-1]))
-        level.append(lifted)
+    level: list[Bits] = [[*term[:-1], ~term[-1]] for term in terms]
     depth = 0
     while len(level) > 1:
-        bits += 1
         level = [
-            ripple(m, f"{name}_{depth}_{i}", a, b, bits)
+            ripple(m, f"{name}_{depth}_{i}", a, b)
             for i, (a, b) in enumerate(zip(level[::2], level[1::2], strict=True))
         ]
         depth += 1
-    # The offset is 2**(bits-1): half of the lifted range. Adding it again turns the top bit.
+    # The offset is half of the range that the bits have. Adding it again turns the top bit.
+    (lifted,) = level
     total = Signal(width, name=name)
-    exact = Cat(level[0][: bits - 1], ~level[0][bits - 1])
-    m.d.comb += total.eq(exact.as_signed())
+    m.d.comb += total.eq(Cat(*lifted[:-1], ~lifted[-1]).as_signed())
     return total
 
 
-def normalised(m: Module, name: str, value: Signal) -> tuple[Signal, Signal]:
-    """``value`` shifted left until its top bit is 1, and by how many bits; zero stays zero."""
-    width = len(value)
+def normalised(
+    m: Module, name: str, value: Signal, keep: int | None = None, *, sticky: bool = False
+) -> tuple[Signal, Signal]:
+    """``value`` shifted left until its top bit is 1, and by how many bits; zero stays zero.
+
+    Args:
+        m: takes the statements.
+        name: of the signals.
+        value: what is shifted.
+        keep: bits of the result that count; all by default. Those that can no longer come to count
+            are dropped on the way, so that later shifts are narrower.
+        sticky: whether the lowest bit kept stands for those that were dropped.
+    """
     counts: list[Value] = []
-    for k in reversed(range((width - 1).bit_length())):
-        step = 1 << k
+    for k in reversed(range((len(value) - 1).bit_length())):
+        width, step = len(value), 1 << k
         empty = Signal(name=f"{name}_empty{step}")
         shifted = Signal(width, name=f"{name}_by{step}")
         m.d.comb += [
             empty.eq(~value[width - step :].any()),
             shifted.eq(Mux(empty, Cat(Const(0, step), value[: width - step]), value)),
         ]
-        value = shifted
         counts.insert(0, empty)
+        # Later steps shift by less than this one: what is lower than that stays below.
+        drop = 0 if keep is None else max(width - keep - (step - 1), 0)
+        value = shifted
+        if drop:
+            value = Signal(width - drop, name=f"{name}_of{step}")
+            lowest = shifted[: drop + 1].any() if sticky else shifted[drop]
+            m.d.comb += value.eq(Cat(lowest, shifted[drop + 1 :]))
     count = Signal(max(len(counts), 1), name=f"{name}_count")
     m.d.comb += count.eq(Cat(*counts))
     return value, count

@@ -94,7 +94,9 @@ class FloatRound(wiring.Component):
 
     def _normal(self, m: Module) -> tuple[Signal, Value]:
         """Exponent field and significand of a normal number or zero."""
-        shifted, count = normalised(m, "normal", self.magnitude)
+        # To nearest: a significand, the half below it, and whether there is more.
+        keep = SIGNIFICAND if self.truncate else SIGNIFICAND + 2
+        shifted, count = normalised(m, "normal", self.magnitude, keep, sticky=not self.truncate)
         field = Signal(self._field_bits())
         m.d.comb += field.eq(Mux(shifted[-1], self.top - count, 0))
         return field, shifted

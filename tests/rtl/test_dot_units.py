@@ -125,7 +125,7 @@ def test_rounding(width: int, low: int, high: int, truncate: bool, normal: bool)
             top = rng.choice(
                 [low, high, rng.randint(low, high), min(max(rng.randint(-3, 30), low), high)]
             )
-            bits = rng.randint(0, width)
+            bits = rng.choice([width, rng.randint(0, width)])
             magnitude = rng.getrandbits(bits) if bits else 0
             if rng.random() < 0.5 and bits > 25:  # a tie or next to one
                 magnitude = (rng.getrandbits(25) | 1) << (bits - 25)

@@ -18,7 +18,7 @@ NAMES = (
     "dot-e8m0-b4-x2-fp32-cutispo",
     "dot-ue4m3-b8-exact-h",
     "dot-ue5m3-b16-tc35-k16",
-    "dot-e8m0-b2-exact",
+    "dot-e8m0-b4-block",
 )
 
 
