@@ -35,7 +35,7 @@ def dot(name: str) -> DotVariant:
     return found
 
 
-@pytest.mark.parametrize("name", ["dot-ue4m3-b16-exact-h", "dot-ue5m3-b16-tc35"])
+@pytest.mark.parametrize("name", ["dot-ue4m3-b16-exact-h", "dot-ue5m3-b16-tc35-k32"])
 def test_protocol(name):
     """Bits, order, reset, latency and interval, with pauses (spec §22.3, §22.8, §22.9, §12.2)."""
     v = dot(name)

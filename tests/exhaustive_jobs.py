@@ -244,6 +244,7 @@ def jobs() -> list[Job]:
             )
     from tests.exhaustive_dot import MATRIX, SCALES
 
+    sources = (*HARDWARE, "tests/exhaustive_dot.py")
     found += [
         Job(
             f"dot products {scale}, all pairs of scale codes",
@@ -253,7 +254,7 @@ def jobs() -> list[Job]:
             (scale, 16),
             1,
             1 << 16,
-            HARDWARE,
+            sources,
         )
         for scale in SCALES
     ]
@@ -265,7 +266,7 @@ def jobs() -> list[Job]:
             "tests.exhaustive_dot:matrix_unit",
             (name,),
             1,
-            sources=HARDWARE,
+            sources=sources,
         )
         for name in MATRIX
     ]
