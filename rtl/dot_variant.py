@@ -264,10 +264,11 @@ class DotVariant(Variant):
     def meanings(self) -> dict[str, str]:
         """What the bits of the payloads mean."""
         layout = self.input_layout
+        many = "one block" if self.blocks == 1 else f"{self.blocks} blocks"
         parts = [f"{f.name} at bit {f.offset}" for f in layout.fields]
         flag = ", overflow flag at bit 32" if self.accumulation.kind == "exact" else ""
         return {
-            "i_payload": f"{self.blocks} blocks of both operands: {', '.join(parts)} (spec §22.1)",
+            "i_payload": f"{many} of each operand: {', '.join(parts)} (spec §22.1)",
             "o_payload": f"float32{flag} (spec §22.4)",
         }
 
