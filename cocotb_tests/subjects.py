@@ -7,6 +7,7 @@ from typing import Any
 from cocotb_tests.axis import AxisSubject
 from cocotb_tests.codec_subject import DecodeSubject, EncodeSubject
 from cocotb_tests.dequantizer_subject import DequantizerSubject
+from cocotb_tests.dot_subject import DotSubject
 from cocotb_tests.quantizer_subject import QuantizerSubject
 from cocotb_tests.subject import Subject
 from rtl.variants import Variant
@@ -17,6 +18,7 @@ SUBJECTS: dict[str, type[Subject[Any]]] = {
     "encode": EncodeSubject,
     "decode": DecodeSubject,
     "dequantizer": DequantizerSubject,
+    "dot": DotSubject,
 }
 """Class of the subjects of each unit."""
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from emulator.errors import UnknownNameError, near
 from rtl.codec_variant import DecodeVariant, EncodeVariant
 from rtl.dequantizer_variant import DequantizerVariant
+from rtl.dot_variant import DotVariant
 from rtl.quantizer_variant import CUTS, INPUTS, QuantizerVariant
 from rtl.variant import Variant
 
 UNITS: dict[str, type[Variant]] = {
-    v.unit: v for v in (QuantizerVariant, EncodeVariant, DecodeVariant, DequantizerVariant)
+    v.unit: v
+    for v in (QuantizerVariant, EncodeVariant, DecodeVariant, DequantizerVariant, DotVariant)
 }
 """Class of the variants of each unit, by the first word of their names."""
 
@@ -19,6 +21,7 @@ __all__ = [
     "UNITS",
     "DecodeVariant",
     "DequantizerVariant",
+    "DotVariant",
     "EncodeVariant",
     "QuantizerVariant",
     "Variant",

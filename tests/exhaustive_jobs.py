@@ -332,4 +332,32 @@ def jobs() -> list[Job]:
                     HARDWARE,
                 )
             )
+    from tests.exhaustive_dot import MATRIX, SCALES
+
+    sources = (*HARDWARE, "tests/exhaustive_dot.py")
+    found += [
+        Job(
+            f"dot products {scale}, all pairs of scale codes",
+            "Verilator with kernels",
+            "spec §16.2, §22.10",
+            "tests.exhaustive_dot:scale_pairs_unit",
+            (scale, 16),
+            1,
+            1 << 16,
+            sources,
+        )
+        for scale in SCALES
+    ]
+    found += [
+        Job(
+            name,
+            "Verilator with kernels",
+            "spec §16, §22",
+            "tests.exhaustive_dot:matrix_unit",
+            (name,),
+            1,
+            sources=sources,
+        )
+        for name in MATRIX
+    ]
     return found + codec_jobs.jobs()

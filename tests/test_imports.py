@@ -12,6 +12,7 @@ PACKAGES = ("emulator", "rtl", "cocotb_tests", "compare", "cli")
 FILES = [p for package in PACKAGES for p in sorted((ROOT / package).glob("*.py"))]
 
 DATA = {"errors", "version", "formats", "blocks", "recipes", "layout", "folder"}
+DATA |= {"accumulation", "dot_layout"}
 MAY: dict[str, set[str]] = {
     "emulator": {"emulator"},
     "rtl": {"rtl", *(f"emulator.{m}" for m in DATA)},

@@ -11,7 +11,13 @@ from emulator import reference
 from emulator.formats import FORMATS, FP32, Format
 from emulator.layout import input_layout, output_layout, to_hex
 from emulator.recipes import recipe
-from tests.emulator.dot_examples import run_dot, run_width
+from tests.emulator.dot_examples import (
+    run_dot,
+    run_operands,
+    run_overflow,
+    run_result,
+    run_width,
+)
 from tests.emulator.interchange_examples import INTERCHANGE
 from tests.emulator.random_examples import run_block, run_draws, run_speck
 from tests.emulator.unit_examples import run_through
@@ -123,6 +129,9 @@ RUN = {
     "error": run_error,
     "table": run_table,
     "through": run_through,
+    "operands": run_operands,
+    "result": run_result,
+    "overflow": run_overflow,
 }
 
 
@@ -170,5 +179,5 @@ def test_refusals_name_the_clause() -> None:
         reference.encode(0, FP32, FORMATS["ue5m3"], overflow="ieee")
     with pytest.raises(ValueError, match="5 elements do not make a block of 4"):
         reference.quantize_block([0] * 5, FP32, recipe("ue5m3-absmax-b4"))
-    with pytest.raises(ValueError, match="'4o6t' is not available yet"):
-        reference.quantize_block([0], FP32, recipe("ue5m3-4o6t-b4"))
+    with pytest.raises(ValueError, match="e2m3 is not available yet"):
+        reference.quantize_block([0], FP32, recipe("e2m3.e8m0-floor-b4"))

@@ -32,7 +32,7 @@ def test_ports_hold_the_words() -> None:
 
 
 def test_default_set() -> None:
-    names = [v.name for v in default_variants() if v.unit == "quantizer"]
+    names = [v.name for v in QuantizerVariant.defaults()]
     assert len(names) == len(set(names)) == 5 * len(BLOCK_SIZES)
     assert all(name.endswith("-bf16") for name in names)
     assert variant("quantizer-ue5m3-absmax-b16-bf16-cutaso").name in names

@@ -1,0 +1,185 @@
+"""Dot: the units wired to a pipelined dot product (spec §16, §22)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from rtl.dot_accumulator import Accumulator, carried_layout, products_layout, shapes_of
+from rtl.dot_exact import ExactRound
+from rtl.dot_float import FloatRound
+from rtl.dot_multiply import FloatMultiply
+from rtl.dot_product import CODE_BITS, BlockSum
+from rtl.dot_scales import ScaledSum, ScaleProduct
+from rtl.dot_shapes import FLOAT_BIAS, FLOAT_NAN
+from rtl.dot_variant import DotVariant
+from rtl.hierarchy import place
+from rtl.stage import Stage
+
+
+class Dot(wiring.Component):
+    """Takes blocks of two operands per cycle and gives a float32 for each dot product.
+
+    Latency: one cycle per pipeline cut of the variant, and one for the accumulator. Interval: 1.
+
+    Args:
+        variant: what to build.
+
+    Members:
+        i: In, stream of words of operands (spec §22.1).
+        o: Out, stream of results (spec §22.4).
+    """
+
+    i: stream.Interface
+    o: stream.Interface
+
+    def __init__(self, variant: DotVariant) -> None:
+        self.variant = variant
+        super().__init__(
+            {
+                "i": In(stream.Signature(variant.input_layout.width)),
+                "o": Out(stream.Signature(variant.output_layout.width)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """The pipeline, from the input port to the output port."""
+        m = Module()
+        v = self.variant
+        pipe = _Pipe(m, platform, v.cuts or "", self.i.valid, self.i.ready)
+        word = pipe.cut("i", {"word": self.i.payload}).word
+        carried = {name: self._field(word, name) for name in carried_layout(v) if v.accumulates}
+
+        sums = self._sums(m, platform, word)
+        at = pipe.cut("s", {**sums, **carried})
+        carried = {name: at[name] for name in carried}
+
+        products = self._products(m, platform, at)
+        at = pipe.cut("p", {**products, **carried})
+        if v.accumulates:
+            result = self._accumulated(m, platform, pipe, at)
+        else:
+            result = self._converted(m, platform, at.product0)
+        out = pipe.cut("o", {"word": result})
+        m.d.comb += [
+            self.o.payload.eq(out.word),
+            self.o.valid.eq(pipe.valid),
+            pipe.ready.eq(self.o.ready),
+        ]
+        return m
+
+    def _field(self, word: Value, name: str) -> Value:
+        field = self.variant.input_layout.field(name)
+        return word[field.offset : field.offset + field.width * field.count]
+
+    def _sums(self, m: Module, platform: object, word: Value) -> dict[str, Any]:
+        """Sums of groups and products of scales, by name."""
+        v, shapes = self.variant, shapes_of(self.variant)
+        found: dict[str, Any] = {}
+        a, b = (self._field(word, f"{x}_codes") for x in "ab")
+        bits = CODE_BITS * v.group
+        for g in range(v.groups):
+            unit = BlockSum(shapes)
+            place(m, platform, f"sum{g}", unit, kind="sum")
+            m.d.comb += [unit.a.eq(a.word_select(g, bits)), unit.b.eq(b.word_select(g, bits))]
+            found[f"sum{g}"] = unit.sum
+        a, b = (self._field(word, f"{x}_scales") for x in "ab")
+        for k in range(v.blocks):
+            unit = ScaleProduct(shapes)
+            place(m, platform, f"scales{k}", unit, kind="scales")
+            m.d.comb += [unit.a.eq(a.word_select(k, 8)), unit.b.eq(b.word_select(k, 8))]
+            found[f"scale{k}"] = unit.scale
+        return found
+
+    def _products(self, m: Module, platform: object, at: data.View) -> dict[str, Any]:
+        """Products of groups, by name."""
+        v, shapes = self.variant, shapes_of(self.variant)
+        per_block = v.groups // v.blocks
+        found: dict[str, Any] = {}
+        for g in range(v.groups):
+            unit = ScaledSum(shapes, twos_complement=v.accumulation.kind == "exact")
+            place(m, platform, f"scaled{g}", unit, kind="scaled")
+            m.d.comb += [unit.sum.eq(at[f"sum{g}"]), unit.scale.eq(at[f"scale{g // per_block}"])]
+            found[f"product{g}"] = unit.product
+        return found
+
+    def _converted(self, m: Module, platform: object, term: data.View) -> Value:
+        """The float32 of one product, rounded where float32 does not hold it (spec §16.2)."""
+        shapes = shapes_of(self.variant)
+        base = shapes.unit + FLOAT_BIAS + shapes.magnitude_bits - 1
+        unit = FloatRound(
+            shapes.magnitude_bits,
+            base + shapes.least_exponent,
+            base + shapes.largest_exponent,
+            normal=not shapes.leaves_float,
+        )
+        place(m, platform, "convert", unit)
+        m.d.comb += [
+            unit.sign.eq(term.sign & term.magnitude.any()),
+            unit.magnitude.eq(term.magnitude),
+            unit.top.eq(term.exponent + base),
+        ]
+        return Mux(term.nan, FLOAT_NAN, unit.pattern)
+
+    def _accumulated(self, m: Module, platform: object, pipe: _Pipe, at: data.View) -> Value:
+        """The result word of the accumulator's sums."""
+        v, shapes = self.variant, shapes_of(self.variant)
+        loop = Accumulator(v)
+        place(m, platform, "accumulator", loop, clocked=True)
+        word = Signal(products_layout(v))
+        m.d.comb += [word.products[g].eq(at[f"product{g}"]) for g in range(v.groups)]
+        m.d.comb += [word[name].eq(at[name]) for name in carried_layout(v)]
+        total = pipe.through(loop, word)
+
+        state = total.state
+        nan, pattern = state.nan, state.c
+        if v.accumulation.kind == "exact":
+            unit = ExactRound(shapes, len(state.c))
+            place(m, platform, "convert", unit)
+            m.d.comb += unit.c.eq(state.c)
+            nan, pattern = nan | state.overflow, unit.pattern
+        y: Value = Signal(32, name="sum")
+        m.d.comb += y.eq(Mux(nan, FLOAT_NAN, pattern))
+        flag: dict[str, Value] = {}
+        if v.accumulation.kind == "exact":
+            flag["overflow"] = Signal(name="overflow")
+            m.d.comb += flag["overflow"].eq(state.overflow & ~state.nan)
+        if v.tensor_scale:
+            now = pipe.cut("c", {"y": y, "g": total.g, **flag})
+            multiply = FloatMultiply()
+            place(m, platform, "multiply", multiply)
+            m.d.comb += [multiply.x.eq(now.y), multiply.y.eq(now.g)]
+            y, flag = multiply.product, {name: now[name] for name in flag}
+        return Cat(y, *flag.values())
+
+
+class _Pipe:
+    """Chains the stages of the cuts that a variant has; a cut that it lacks is a wire."""
+
+    def __init__(self, m: Module, platform: object, cuts: str, valid: Value, ready: Value) -> None:
+        self.m, self.platform, self.cuts = m, platform, cuts
+        self.valid, self.ready = valid, ready
+
+    def cut(self, letter: str, fields: dict[str, Any]) -> data.View:
+        """The named values of `fields` after the cut."""
+        layout = data.StructLayout({name: value.shape() for name, value in fields.items()})
+        before = Signal(layout, name=f"to_{letter}")
+        self.m.d.comb += [before[name].eq(value) for name, value in fields.items()]
+        if letter not in self.cuts:
+            return before
+        stage = Stage(layout)
+        place(self.m, self.platform, f"stage_{letter}", stage, clocked=True)
+        return self.through(stage, before)
+
+    def through(self, unit: Any, payload: Any) -> Any:
+        """The payload behind a unit with streams `i` and `o`."""
+        self.m.d.comb += [
+            unit.i.payload.eq(payload),
+            unit.i.valid.eq(self.valid),
+            self.ready.eq(unit.i.ready),
+        ]
+        self.valid, self.ready = unit.o.valid, unit.o.ready
+        return unit.o.payload

@@ -1,0 +1,62 @@
+"""Dot products with one deliberate fault each, for tests of what finds faults."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest import mock
+
+from amaranth.hdl import Module
+
+from rtl import dot, dot_accumulator
+from rtl.dot_add import FloatAdd
+from rtl.dot_scales import ScaleProduct
+from rtl.dot_variant import DotVariant
+from rtl.hierarchy import place
+from rtl.verilog import to_verilog
+
+
+class RoundedDown(FloatAdd):
+    """A sum whose float32 is odd is one unit too small where the lowest product bit is 1."""
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        sound = FloatAdd(self.shapes)
+        place(m, platform, "sound", sound, kind="sound_add")
+        faulty: Any = sound.total[0] & self.term.magnitude[0] & self.c[0]
+        m.d.comb += [
+            sound.c.eq(self.c),
+            sound.term.eq(self.term),
+            self.total.eq(sound.total - faulty),
+        ]
+        return m
+
+
+class SubnormalExponent(ScaleProduct):
+    """A subnormal scale's exponent field counts 0, not 1, beside a scale of even code."""
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        sound = ScaleProduct(self.shapes)
+        place(m, platform, "sound", sound, kind="sound_scales")
+        field = self.a[self.shapes.scale.fraction_bits : self.shapes.scale.magnitude_bits]
+        m.d.comb += [
+            sound.a.eq(self.a),
+            sound.b.eq(self.b),
+            self.scale.eq(sound.scale),
+            self.scale.exponent.eq(sound.scale.exponent - (~field.any() & ~self.b[0])),
+        ]
+        return m
+
+
+MUTANTS = {
+    "rounded-down": (dot_accumulator, "FloatAdd", RoundedDown),
+    "subnormal-exponent": (dot, "ScaleProduct", SubnormalExponent),
+}
+"""Where each mutant replaces which unit, and by what."""
+
+
+def mutant_verilog(variant: DotVariant, name: str) -> str:
+    """Return the Verilog of a variant with the fault of that name, one of `MUTANTS`."""
+    where, unit, spoiled = MUTANTS[name]
+    with mock.patch.object(where, unit, spoiled):
+        return to_verilog(variant)
