@@ -6,8 +6,9 @@ from typing import Any
 
 from cocotb_tests.axis import AxisSubject
 from cocotb_tests.quantizer_subject import QuantizerSubject
+from cocotb_tests.scaled_quantizer_subject import ScaledQuantizerSubject
 from cocotb_tests.subject import Subject
-from rtl.variants import Variant
+from rtl.variants import QuantizerVariant, Variant
 
 SUBJECTS: dict[str, type[Subject[Any]]] = {
     "axis": AxisSubject,
@@ -18,4 +19,6 @@ SUBJECTS: dict[str, type[Subject[Any]]] = {
 
 def subject(variant: Variant) -> Subject[Any]:
     """The subject of a variant."""
+    if isinstance(variant, QuantizerVariant) and variant.recipe.tensor_scale is not None:
+        return ScaledQuantizerSubject(variant)
     return SUBJECTS[variant.unit](variant)

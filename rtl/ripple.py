@@ -1,0 +1,59 @@
+"""Adders and comparisons as chains of carries.
+
+Yosys makes parallel-prefix carries of ``+`` and ``>=``, which mapping does not turn back: they cost
+a quarter more gates than chains do, and mapping for speed shortens chains by itself.
+"""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+
+Bit = Value | int
+
+
+def widened(value: Value, width: int) -> Value:
+    """A non-negative value with zeros above, or cut to a width."""
+    missing = width - len(value)
+    return Cat(value, Const(0, missing)) if missing > 0 else value[:width]
+
+
+def at_least(a: Value, b: Value, *, strict: Bit = 0) -> Value:
+    """``a >= b``, or ``a > b`` where ``strict`` is 1, for values of equal width."""
+    assert len(a) == len(b)
+    carry = ~Value.cast(strict)[0] if not isinstance(strict, int) else Const(1 - strict, 1)
+    for i in range(len(a)):
+        x, y = a[i], ~b[i]
+        carry = (x & y) | ((x | y) & carry)
+    return carry
+
+
+def add(m: Module, a: Value, b: Value, name: str, *, carry: Bit = 0) -> Value:
+    """``a + b + carry`` for values of equal width; one bit wider."""
+    assert len(a) == len(b)
+    total = Signal(len(a) + 1, name=name)
+    chain = Signal(len(a) + 1, name=f"{name}_carry")
+    bit = Value.cast(carry)[0] if not isinstance(carry, int) else Const(carry, 1)
+    m.d.comb += chain[0].eq(bit)
+    for i in range(len(a)):
+        unequal = Signal(name=f"{name}_unequal{i}")
+        m.d.comb += [
+            unequal.eq(a[i] ^ b[i]),
+            total[i].eq(unequal ^ chain[i]),
+            chain[i + 1].eq(Mux(unequal, chain[i], a[i])),
+        ]
+    m.d.comb += total[-1].eq(chain[-1])
+    return total
+
+
+def subtract(m: Module, a: Value, b: Value, name: str) -> tuple[Value, Value]:
+    """``a - b`` of equal width, and whether it is not negative."""
+    total = add(m, a, ~b, name, carry=1)
+    return total[:-1], total[-1]
+
+
+def larger(m: Module, a: Value, b: Value, name: str) -> Value:
+    """The larger of two values of equal width."""
+    first = Signal(name=f"{name}_first")
+    result = Signal(len(a), name=name)
+    m.d.comb += [first.eq(at_least(a, b)), result.eq(Mux(first, a, b))]
+    return result
