@@ -8,11 +8,13 @@ from cocotb_tests.axis import AxisSubject
 from cocotb_tests.quantizer_subject import QuantizerSubject
 from cocotb_tests.scaled_quantizer_subject import ScaledQuantizerSubject
 from cocotb_tests.subject import Subject
+from cocotb_tests.tensor_subject import TensorSubject
 from rtl.variants import QuantizerVariant, Variant
 
 SUBJECTS: dict[str, type[Subject[Any]]] = {
     "axis": AxisSubject,
     "quantizer": QuantizerSubject,
+    "tensor": TensorSubject,
 }
 """Class of the subjects of each unit."""
 

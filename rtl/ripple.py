@@ -27,27 +27,37 @@ def at_least(a: Value, b: Value, *, strict: Bit = 0) -> Value:
     return carry
 
 
-def add(m: Module, a: Value, b: Value, name: str, *, carry: Bit = 0) -> Value:
-    """``a + b + carry`` for values of equal width; one bit wider."""
+def add(
+    m: Module, a: Value, b: Value, name: str, *, carry: Bit = 0, select: bool = True
+) -> Value:
+    """``a + b + carry`` for values of equal width; one bit wider.
+
+    With ``select`` each carry is a choice by the sum's first half, which is smaller where most
+    bits of the sum are used; else it is a majority, which is smaller where few are.
+    """
     assert len(a) == len(b)
     total = Signal(len(a) + 1, name=name)
     chain = Signal(len(a) + 1, name=f"{name}_carry")
     bit = Value.cast(carry)[0] if not isinstance(carry, int) else Const(carry, 1)
     m.d.comb += chain[0].eq(bit)
     for i in range(len(a)):
+        x, y, c = a[i], b[i], chain[i]
         unequal = Signal(name=f"{name}_unequal{i}")
+        following = Mux(unequal, c, x) if select else (x & y) | ((x | y) & c)
         m.d.comb += [
-            unequal.eq(a[i] ^ b[i]),
-            total[i].eq(unequal ^ chain[i]),
-            chain[i + 1].eq(Mux(unequal, chain[i], a[i])),
+            unequal.eq(x ^ y),
+            total[i].eq(unequal ^ c),
+            chain[i + 1].eq(following),
         ]
     m.d.comb += total[-1].eq(chain[-1])
     return total
 
 
-def subtract(m: Module, a: Value, b: Value, name: str) -> tuple[Value, Value]:
-    """``a - b`` of equal width, and whether it is not negative."""
-    total = add(m, a, ~b, name, carry=1)
+def subtract(
+    m: Module, a: Value, b: Value, name: str, *, select: bool = True
+) -> tuple[Value, Value]:
+    """``a - b`` of equal width, and whether it is not negative; ``select`` as for `add`."""
+    total = add(m, a, ~b, name, carry=1, select=select)
     return total[:-1], total[-1]
 
 

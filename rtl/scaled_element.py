@@ -55,7 +55,7 @@ class ScaledElement(wiring.Component):
             m.d.comb += [low[k].eq(reached[k] | ~carry), high[k].eq(reached[k] & ~carry)]
 
         # Lane / (scale * tensor scale) lies in the binade from 2**(steps - 3) on.
-        steps, not_negative = subtract(m, lane.exponent, t.origin, "steps")
+        steps, not_negative = subtract(m, lane.exponent, t.origin, "steps", select=False)
         positive = Signal()
         m.d.comb += positive.eq(not_negative & lane.some)
         passed = self._passed(m, steps[:3], reached, low, high)

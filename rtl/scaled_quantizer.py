@@ -7,7 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl.hierarchy import place
-from rtl.pipeline import Pipeline
+from rtl.quantizer import Pipeline
 from rtl.quantizer_variant import QuantizerVariant
 from rtl.scaled_amax import LargestMagnitude
 from rtl.scaled_element import ScaledElement
@@ -49,7 +49,9 @@ class ScaledQuantizer(wiring.Component):
         n, width = recipe.block_size, shapes.input.width
         pipe = Pipeline(m, platform, self.variant.cuts, self.i.valid, self.i.ready)
 
-        at = pipe.cut("i", {"x": self.i.payload[: n * width], "g": self.i.payload[n * width :]})
+        # The tensor scale's sign, if it has one, is always 0 (spec §14.6).
+        x, g = self.i.payload[: n * width], self.i.payload[n * width :][: sum(shapes.g_field)]
+        at = pipe.cut("i", {"x": x, "g": g})
         tree = LargestMagnitude(width - 1, n)
         place(m, platform, "amax_tree", tree, kind="amax")
         for i in range(n):

@@ -133,7 +133,7 @@ class ScaledScale(wiring.Component):
         sticky = Signal()
         m.d.comb += sticky.eq(remainder.any())
         quotient = Signal(f + 3)
-        m.d.comb += quotient.eq(Cat(sticky, *bits, amax.some))
+        m.d.comb += quotient.eq(Cat(sticky, *bits, 1))
         shifted = Signal(f + 3)
         m.d.comb += shifted.eq(Mux(field < -f, 0, quotient))
         for down in range(1, f + 2):
@@ -149,4 +149,6 @@ class ScaledScale(wiring.Component):
             rounded.eq(Cat(Const(0, f), before) + shifted[2:] + up),
             saturated.eq((field > top) | (rounded > scale.max_code)),
         ]
-        return Mux(saturated & amax.some, scale.max_code, rounded[: scale.width])
+        return Mux(saturated, scale.max_code, rounded[: scale.width]) & amax.some.replicate(
+            scale.width
+        )

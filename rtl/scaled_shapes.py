@@ -46,10 +46,9 @@ class ScaledShapes(Shapes):
 
     @cached_property
     def g(self) -> data.StructLayout:
-        """The tensor scale in a word: float32, bfloat16, or the exponent field alone."""
+        """The tensor scale without its sign: of float32, of bfloat16, or the exponent alone."""
         exponent, fraction = self.g_field
-        sign = {"sign": 1} if fraction else {}
-        return data.StructLayout({"fraction": fraction, "exponent": exponent, **sign})
+        return data.StructLayout({"fraction": fraction, "exponent": exponent})
 
     @property
     def g_bits(self) -> int:

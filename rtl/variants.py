@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from emulator.errors import UnknownNameError, near
 from rtl.quantizer_variant import CUTS, INPUTS, QuantizerVariant
+from rtl.tensor_variant import TensorVariant
 from rtl.variant import Variant
 
-UNITS: dict[str, type[Variant]] = {v.unit: v for v in (QuantizerVariant,)}
+UNITS: dict[str, type[Variant]] = {v.unit: v for v in (QuantizerVariant, TensorVariant)}
 """Class of the variants of each unit, by the first word of their names."""
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "INPUTS",
     "UNITS",
     "QuantizerVariant",
+    "TensorVariant",
     "Variant",
     "default_variants",
     "quantizer",
