@@ -64,7 +64,7 @@ def _tensors(v: TensorAmaxVariant, name: str, count: int, random: np.random.Gene
     every = {"specials": 0.5, "lengths": 0.05}.get(name, 0.3)
     last = (random.random((count, 1)) < every).astype(np.uint8)
     last[-1:] = 1
-    return layout.pack(x=lanes ^ sign, last=last)
+    return layout.pack(x=np.bitwise_xor(lanes, sign).astype(dtype), last=last)
 
 
 def _largest(v: TensorAmaxVariant, words: Words) -> Words:

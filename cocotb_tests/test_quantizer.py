@@ -12,7 +12,7 @@ from cocotb_tests.pairwise import pairwise
 from cocotb_tests.simulate import simulate, verify
 from emulator.formats import FORMATS
 from emulator.recipes import SELECTIONS, recipe
-from rtl.variants import INPUTS, QuantizerVariant, default_variants, quantizer
+from rtl.variants import INPUTS, QuantizerVariant, quantizer
 from rtl.verilog import to_verilog
 
 pytestmark = pytest.mark.slow
@@ -21,7 +21,11 @@ COCOTB_BLOCKS = 20_000
 DRIVER_BLOCKS = 1_000_000
 
 
-@pytest.mark.parametrize("name", [v.name for v in default_variants()])
+PLAIN = [v.name for v in QuantizerVariant.defaults() if v.recipe.tensor_scale is None]
+"""The others are in test_scaled."""
+
+
+@pytest.mark.parametrize("name", PLAIN)
 def test_default_variant(name):
     """Bits, order, reset, latency and interval (spec §12.3, §12.4, §12.5, §13.1)."""
     v = quantizer(name)

@@ -27,7 +27,7 @@ GIVEN = {
 """Tensor scales of the directed stimuli, as float32 patterns."""
 GIVEN["h256"] = GIVEN["h"]
 
-RANDOM_SCALES = 96
+RANDOM_SCALES = 48
 """Distinct tensor scales among the random words of one seed."""
 RANDOM_BLOCKS = 256
 

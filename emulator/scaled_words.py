@@ -40,7 +40,14 @@ def float32_patterns(field: npt.ArrayLike, kind: str) -> Patterns:
 
 
 def scaled_words(x: npt.NDArray[Any], g: Patterns, r: Recipe, x_format: Format) -> Words:
-    """Words of lanes, patterns of shape ``(n, block size)``, and float32 patterns of g, ``(n,)``."""
+    """Words of lanes and tensor scales (spec §23.1).
+
+    Args:
+        x: patterns of the lanes, shape ``(n, block size)``.
+        g: float32 patterns of the tensor scales, shape ``(n,)``.
+        r: a recipe with a tensor scale.
+        x_format: format of the lanes.
+    """
     layout = scaled_input_layout(x_format, r.block_size, kind_of(r))
     field = carried(g, kind_of(r)).astype(layout.field("g").dtype)
     return layout.pack(x=x, g=field.reshape(-1, 1))

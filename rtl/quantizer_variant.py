@@ -49,6 +49,9 @@ DEFAULT_SELECTIONS = (
     "ue5m3-absmax-pz",
 )
 
+SCALED_DEFAULT_SELECTIONS = ("ue4m3-absmax-h", "ue4m3-absmax-hbf16", "ue4m3-absmax-hp2")
+"""Those with a tensor scale."""
+
 
 @dataclass(frozen=True)
 class QuantizerVariant(Variant):
@@ -107,7 +110,7 @@ class QuantizerVariant(Variant):
         """See `Variant.defaults`."""
         return [
             cls(recipe(f"{selection}-b{block}"), FORMATS["bf16"])
-            for selection in DEFAULT_SELECTIONS
+            for selection in DEFAULT_SELECTIONS + SCALED_DEFAULT_SELECTIONS
             for block in BLOCK_SIZES
         ]
 

@@ -27,9 +27,7 @@ def at_least(a: Value, b: Value, *, strict: Bit = 0) -> Value:
     return carry
 
 
-def add(
-    m: Module, a: Value, b: Value, name: str, *, carry: Bit = 0, select: bool = True
-) -> Value:
+def add(m: Module, a: Value, b: Value, name: str, *, carry: Bit = 0, select: bool = True) -> Value:
     """``a + b + carry`` for values of equal width; one bit wider.
 
     With ``select`` each carry is a choice by the sum's first half, which is smaller where most

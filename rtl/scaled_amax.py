@@ -33,9 +33,7 @@ class LargestMagnitude(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """The logic of the unit."""
         m = Module()
-        level: list[Value] = [
-            self.magnitudes.word_select(i, self.width) for i in range(self.lanes)
-        ]
+        level: list[Value] = [self.magnitudes.word_select(i, self.width) for i in range(self.lanes)]
         depth = 0
         while len(level) > 1:
             pairs = enumerate(zip(level[::2], level[1::2], strict=True))

@@ -60,7 +60,7 @@ class ScaledShapes(Shapes):
         """Bias of the tensor scale's exponent, which is that of float32."""
         return (1 << (self.g_field[0] - 1)) - 1
 
-    @property
+    @cached_property
     def normalised(self) -> bool:
         """Always: see the class."""
         return True
@@ -79,7 +79,7 @@ class ScaledShapes(Shapes):
         largest = ((2 << self.scale.fraction_bits) - 1) * ((1 << self.g_bits) - 1)
         return (multiple * largest).bit_length() - 1
 
-    @cached_property
+    @property
     def fraction_bits(self) -> int:
         """Fraction bits that a lane keeps: those of the input, or of the finest threshold."""
         return min(self.input.fraction_bits, self.width(MULTIPLES[-1]))

@@ -14,6 +14,7 @@ from emulator.recipes import recipe
 from tests.emulator.dot_examples import run_dot, run_width
 from tests.emulator.interchange_examples import INTERCHANGE
 from tests.emulator.random_examples import run_block, run_draws, run_speck
+from tests.emulator.scaled_examples import SCALED
 from tests.emulator.width_examples import run_error, run_integers, run_table
 from tests.spec_examples import Example, examples, floats
 
@@ -121,6 +122,7 @@ RUN = {
     "integers": run_integers,
     "error": run_error,
     "table": run_table,
+    **SCALED,
 }
 
 

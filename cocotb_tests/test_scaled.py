@@ -1,0 +1,81 @@
+"""Quantizers with a tensor scale and the units that make one, in Verilator.
+
+The rest of the matrix belongs to the exhaustive jobs.
+"""
+
+from __future__ import annotations
+
+from unittest import mock
+
+import pytest
+from amaranth.hdl import Module, Value
+from amaranth.lib.data import View
+
+from cocotb_tests.simulate import simulate, verify
+from emulator.errors import MismatchError
+from rtl import scaled_quantizer, tensor_scale
+from rtl.hierarchy import place
+from rtl.scaled_thresholds import ScaledThresholds
+from rtl.tensor_scale import TensorScale
+from rtl.variants import variant
+from rtl.verilog import to_verilog
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "name", ["quantizer-ue4m3-absmax-h-b4-bf16", "quantizer-ue5m3-absmax-pz-hp2-b8-bf16"]
+)
+def test_quantizer(name: str) -> None:
+    """Bits, order, reset, latency and interval (spec §12.3 to §12.5, §14.7, §23.1, §23.2)."""
+    report = simulate(variant(name), blocks=20_000, bulk_blocks=20_000)
+    assert report.cocotb_words >= 40_000 and report.driver_words >= 20_000
+    assert (report.latency, report.interval) == (3, 1)
+
+
+@pytest.mark.parametrize("name", ["tensor-amax-bf16-x8", "tensor-scale-h-ue4m3-bf16"])
+def test_tensor_units(name: str) -> None:
+    """One result per tensor, through the same protocol tests (spec §23.3, §23.4, §23.5)."""
+    report = simulate(variant(name), blocks=2_000, bulk_blocks=20_000)
+    assert report.driver_words >= 5_000
+    assert (report.latency, report.interval) == (variant(name).latency, variant(name).interval)
+
+
+class Truncated(ScaledThresholds):
+    """Thresholds that were cut count as whole: a tie is taken where there is none (spec §14.7)."""
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        sound = ScaledThresholds(self.shapes)
+        place(m, platform, "sound", sound, kind="sound_thresholds")
+        m.d.comb += [
+            sound.scale.eq(self.scale),
+            sound.g.eq(self.g),
+            self.thresholds.eq(sound.thresholds),
+            self.thresholds.beyond3.eq(0),
+            self.thresholds.beyond7.eq(0),
+        ]
+        return m
+
+
+def test_a_cut_threshold_is_found() -> None:
+    """Only numbers next to a threshold of 24 bits show it; the message names the tensor scale."""
+    v = variant("quantizer-ue4m3-absmax-h-b4-bf16")
+    with mock.patch.object(scaled_quantizer, "ScaledThresholds", Truncated):
+        text = to_verilog(v)
+    with pytest.raises(MismatchError, match=r"tensor scale [0-9a-f]{8} = .*\(spec §9\.1\)"):
+        verify(v, text, blocks=0)
+
+
+def test_an_even_tensor_scale_is_found() -> None:
+    """A tensor scale whose last bit is always 0 (spec §14.2)."""
+    v = variant("tensor-scale-h-ue4m3-bf16")
+    sound = tensor_scale.TensorScale._rounded
+
+    def even(unit: TensorScale, m: Module, now: View) -> Value:
+        return sound(unit, m, now) & ~1
+
+    with mock.patch.object(tensor_scale.TensorScale, "_rounded", even):
+        text = to_verilog(v)
+    with pytest.raises(MismatchError, match="g: amax "):
+        verify(v, text, blocks=0)
