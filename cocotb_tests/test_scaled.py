@@ -5,19 +5,22 @@ The rest of the matrix belongs to the exhaustive jobs.
 
 from __future__ import annotations
 
+from pathlib import Path
 from unittest import mock
 
 import pytest
 from amaranth.hdl import Module, Value
 from amaranth.lib.data import View
 
+from cocotb_tests import toolchain
+from cocotb_tests.scaled_exhaustive import scaled_space
 from cocotb_tests.simulate import simulate, verify
 from emulator.errors import MismatchError
 from rtl import scaled_quantizer, tensor_scale
 from rtl.hierarchy import place
 from rtl.scaled_thresholds import ScaledThresholds
 from rtl.tensor_scale import TensorScale
-from rtl.variants import variant
+from rtl.variants import quantizer, variant
 from rtl.verilog import to_verilog
 
 pytestmark = pytest.mark.slow
@@ -39,6 +42,18 @@ def test_tensor_units(name: str) -> None:
     report = simulate(variant(name), blocks=2_000, bulk_blocks=20_000)
     assert report.driver_words >= 5_000
     assert (report.latency, report.interval) == (variant(name).latency, variant(name).interval)
+
+
+@pytest.mark.parametrize(
+    "name", ["tensor-amax-bf16-x8", "tensor-scale-h-ue4m3-bf16", "tensor-scale-hp2-ue5m3-fp16"]
+)
+def test_ports_and_lint(name: str, tmp_path: Path) -> None:
+    """The ports of spec §12.1, and no warning but the waived ones."""
+    v = variant(name)
+    path = tmp_path / f"{v.module}.v"
+    path.write_text(to_verilog(v))
+    assert toolchain.dut_ports(path, v.module) == v.ports
+    assert toolchain.lint(path, v.module) == ""
 
 
 class Truncated(ScaledThresholds):
@@ -79,3 +94,16 @@ def test_an_even_tensor_scale_is_found() -> None:
         text = to_verilog(v)
     with pytest.raises(MismatchError, match="g: amax "):
         verify(v, text, blocks=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "g"),
+    [("quantizer-ue4m3-absmax-h-b16-bf16", 0x00C00001)],
+)
+def test_whole_spaces_under_a_tensor_scale(name: str, g: int) -> None:
+    """All bfloat16 and all amaxes, subnormal scale products included (spec §14.7, §9.1, §8.1)."""
+    v = quantizer(name)
+    lane = scaled_space("element", v, g)
+    codes = [0, 1, 2, 3, 5, 8, 13, 47, 126]
+    assert lane.run(settings=codes) == len(codes) * 2 * 0x7F81
+    assert scaled_space("scale", v, g).run() == 1 << 15

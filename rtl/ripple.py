@@ -34,21 +34,18 @@ def add(m: Module, a: Value, b: Value, name: str, *, carry: Bit = 0, select: boo
     bits of the sum are used; else it is a majority, which is smaller where few are.
     """
     assert len(a) == len(b)
-    total = Signal(len(a) + 1, name=name)
-    chain = Signal(len(a) + 1, name=f"{name}_carry")
-    bit = Value.cast(carry)[0] if not isinstance(carry, int) else Const(carry, 1)
-    m.d.comb += chain[0].eq(bit)
+    total = Signal(len(a), name=name)
+    chain = Value.cast(carry)[0] if not isinstance(carry, int) else Const(carry, 1)
     for i in range(len(a)):
-        x, y, c = a[i], b[i], chain[i]
+        x, y, c = a[i], b[i], chain
         unequal = Signal(name=f"{name}_unequal{i}")
-        following = Mux(unequal, c, x) if select else (x & y) | ((x | y) & c)
+        chain = Signal(name=f"{name}_carry{i}")
         m.d.comb += [
             unequal.eq(x ^ y),
             total[i].eq(unequal ^ c),
-            chain[i + 1].eq(following),
+            chain.eq(Mux(unequal, c, x) if select else (x & y) | ((x | y) & c)),
         ]
-    m.d.comb += total[-1].eq(chain[-1])
-    return total
+    return Cat(total, chain)
 
 
 def subtract(

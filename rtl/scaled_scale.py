@@ -137,7 +137,7 @@ class ScaledScale(wiring.Component):
         shifted = Signal(f + 3)
         m.d.comb += shifted.eq(Mux(field < -f, 0, quotient))
         for down in range(1, f + 2):
-            with m.If(field == 1 - down):
+            with m.If(field == 1 - down if down > 1 else ~field.any()):
                 m.d.comb += shifted.eq(Cat(quotient[: down + 1].any(), quotient[down + 1 :]))
         up = shifted[1] & (shifted[0] | shifted[2])  # ties to the even code (spec §3.1)
         top = (1 << scale.exponent_bits) - 1
