@@ -5,9 +5,11 @@ The rest of the matrix belongs to the exhaustive jobs.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
 import pytest
 from amaranth.hdl import Module, Value
 from amaranth.lib.data import View
@@ -15,7 +17,10 @@ from amaranth.lib.data import View
 from cocotb_tests import toolchain
 from cocotb_tests.scaled_exhaustive import scaled_space
 from cocotb_tests.simulate import simulate, verify
+from cocotb_tests.subjects import subject
+from emulator import golden
 from emulator.errors import MismatchError
+from emulator.scaled_words import expected_scaled
 from rtl import scaled_quantizer, tensor_scale
 from rtl.hierarchy import place
 from rtl.scaled_thresholds import ScaledThresholds
@@ -27,7 +32,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
-    "name", ["quantizer-ue4m3-absmax-h-b4-bf16", "quantizer-ue5m3-absmax-pz-hp2-b8-bf16"]
+    "name", ["quantizer-ue4m3-absmax-h-b4-bf16", "quantizer-ue5m3-absmax-pz-hp2-b4-bf16"]
 )
 def test_quantizer(name: str) -> None:
     """Bits, order, reset, latency and interval (spec §12.3 to §12.5, §14.7, §23.1, §23.2)."""
@@ -74,8 +79,8 @@ class Truncated(ScaledThresholds):
 
 
 def test_a_cut_threshold_is_found() -> None:
-    """Only numbers next to a threshold of 24 bits show it; the message names the tensor scale."""
-    v = variant("quantizer-ue4m3-absmax-h-b4-bf16")
+    """Only numbers next to a threshold of more bits show it; the message names the tensor scale."""
+    v = variant("quantizer-ue4m3-absmax-hbf16-b2-bf16")
     with mock.patch.object(scaled_quantizer, "ScaledThresholds", Truncated):
         text = to_verilog(v)
     with pytest.raises(MismatchError, match=r"tensor scale [0-9a-f]{8} = .*\(spec §9\.1\)"):
@@ -98,7 +103,7 @@ def test_an_even_tensor_scale_is_found() -> None:
 
 @pytest.mark.parametrize(
     ("name", "g"),
-    [("quantizer-ue4m3-absmax-h-b16-bf16", 0x00C00001)],
+    [("quantizer-ue4m3-absmax-hbf16-b16-bf16", 0x00C10000)],
 )
 def test_whole_spaces_under_a_tensor_scale(name: str, g: int) -> None:
     """All bfloat16 and all amaxes, subnormal scale products included (spec §14.7, §9.1, §8.1)."""
@@ -106,4 +111,19 @@ def test_whole_spaces_under_a_tensor_scale(name: str, g: int) -> None:
     lane = scaled_space("element", v, g)
     codes = [0, 1, 2, 3, 5, 8, 13, 47, 126]
     assert lane.run(settings=codes) == len(codes) * 2 * 0x7F81
-    assert scaled_space("scale", v, g).run() == 1 << 15
+    encoder = scaled_space("scale", v, g)
+    assert encoder.run() == 1 << 15
+    with pytest.raises(MismatchError, match=r"scale of .* differ"):
+        replace(encoder, g=g + 0x10000).run()
+
+
+def test_golden_vectors_carry_the_tensor_scale_of_their_words(tmp_path: Path) -> None:
+    """A stimulus is one tensor (spec §11.4): each of its words gets that tensor's scale."""
+    v = quantizer("quantizer-ue5m3-absmax-hp2-b4-bf16")
+    names = ["scales-ue5m3", "random"]
+    golden.write(tmp_path / "vectors", [v.recipe], [v.input], names=lambda r, x: names)
+    found = subject(v).load(tmp_path / "vectors")
+    assert sorted(name for name, _, _ in found) == sorted(names)
+    for _, words, spec in found:
+        assert len(words) > 200
+        assert np.array_equal(expected_scaled(v.recipe, v.input, words), spec)
