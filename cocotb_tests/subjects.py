@@ -9,8 +9,10 @@ from cocotb_tests.codec_subject import DecodeSubject, EncodeSubject
 from cocotb_tests.dequantizer_subject import DequantizerSubject
 from cocotb_tests.dot_subject import DotSubject
 from cocotb_tests.quantizer_subject import QuantizerSubject
+from cocotb_tests.scaled_quantizer_subject import ScaledQuantizerSubject
 from cocotb_tests.subject import Subject
-from rtl.variants import Variant
+from cocotb_tests.tensor_subject import TensorSubject
+from rtl.variants import QuantizerVariant, Variant
 
 SUBJECTS: dict[str, type[Subject[Any]]] = {
     "axis": AxisSubject,
@@ -19,10 +21,13 @@ SUBJECTS: dict[str, type[Subject[Any]]] = {
     "decode": DecodeSubject,
     "dequantizer": DequantizerSubject,
     "dot": DotSubject,
+    "tensor": TensorSubject,
 }
 """Class of the subjects of each unit."""
 
 
 def subject(variant: Variant) -> Subject[Any]:
     """The subject of a variant."""
+    if isinstance(variant, QuantizerVariant) and variant.recipe.tensor_scale is not None:
+        return ScaledQuantizerSubject(variant)
     return SUBJECTS[variant.unit](variant)

@@ -21,7 +21,11 @@ COCOTB_BLOCKS = 20_000
 DRIVER_BLOCKS = 1_000_000
 
 
-@pytest.mark.parametrize("name", [v.name for v in QuantizerVariant.defaults()])
+PLAIN = [v.name for v in QuantizerVariant.defaults() if v.recipe.tensor_scale is None]
+"""The others are in test_scaled."""
+
+
+@pytest.mark.parametrize("name", PLAIN)
 def test_default_variant(name):
     """Bits, order, reset, latency and interval (spec §12.3, §12.4, §12.5, §13.1)."""
     v = quantizer(name)

@@ -49,7 +49,7 @@ class Quantizer(wiring.Component):
         m = Module()
         variant, shapes = self.variant, Shapes.of(self.variant)
         n = variant.recipe.block_size
-        pipe = _Pipeline(m, platform, variant.cuts, self.i.valid, self.i.ready)
+        pipe = Pipeline(m, platform, variant.cuts, self.i.valid, self.i.ready)
 
         word = pipe.cut("i", {"word": self.i.payload}).word
 
@@ -102,7 +102,7 @@ def _numbered(lanes: list[Any]) -> dict[str, Any]:
     return {f"x{i}": lane for i, lane in enumerate(lanes)}
 
 
-class _Pipeline:
+class Pipeline:
     """Chains the stages of the cuts that a variant has; a cut that it lacks is a wire."""
 
     def __init__(self, m: Module, platform: object, cuts: str, valid: Value, ready: Value) -> None:

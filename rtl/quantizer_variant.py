@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from emulator.errors import NotAvailableError
 from emulator.formats import FORMATS, Format
-from emulator.layout import WordLayout, input_layout, output_layout
+from emulator.layout import WordLayout, input_layout, output_layout, scaled_input_layout
 from emulator.recipes import BLOCK_SIZES, Recipe, recipe
 from rtl.variant import Variant
 
@@ -49,6 +49,9 @@ DEFAULT_SELECTIONS = (
     "ue5m3-absmax-pz",
 )
 
+SCALED_DEFAULT_SELECTIONS = ("ue4m3-absmax-h", "ue4m3-absmax-hbf16", "ue4m3-absmax-hp2")
+"""Those with a tensor scale."""
+
 
 @dataclass(frozen=True)
 class QuantizerVariant(Variant):
@@ -77,13 +80,10 @@ class QuantizerVariant(Variant):
             raise NotAvailableError(
                 f"{self.recipe.name}: hardware for stochastic rounding is not available yet"
             )
-        if self.recipe.rule not in RULES or self.recipe.tensor_scale is not None:
-            what = f"rule {self.recipe.rule!r}"
-            if self.recipe.rule in RULES:
-                what = f"tensor scale {self.recipe.tensor_scale!r}"
+        if self.recipe.rule not in RULES:
             raise NotAvailableError(
-                f"{self.recipe.name}: hardware for {what} is not available yet (rules with "
-                f"hardware: {', '.join(RULES)}; no tensor scale)"
+                f"{self.recipe.name}: hardware for rule {self.recipe.rule!r} is not available yet "
+                f"(rules with hardware: {', '.join(RULES)})"
             )
         if self.input.name not in INPUTS:
             raise ValueError(f"input format {self.input.name} is not one of {', '.join(INPUTS)}")
@@ -110,7 +110,7 @@ class QuantizerVariant(Variant):
         """See `Variant.defaults`."""
         return [
             cls(recipe(f"{selection}-b{block}"), FORMATS["bf16"])
-            for selection in DEFAULT_SELECTIONS
+            for selection in DEFAULT_SELECTIONS + SCALED_DEFAULT_SELECTIONS
             for block in BLOCK_SIZES
         ]
 
@@ -130,8 +130,11 @@ class QuantizerVariant(Variant):
 
     @property
     def input_layout(self) -> WordLayout:
-        """Bits of `i_payload` (spec §11.1)."""
-        return input_layout(self.input, self.recipe.block_size)
+        """Bits of `i_payload` (spec §11.1, §23.1)."""
+        kind, n = self.recipe.tensor_scale, self.recipe.block_size
+        if kind is not None:
+            return scaled_input_layout(self.input, n, kind)
+        return input_layout(self.input, n)
 
     @property
     def output_layout(self) -> WordLayout:
@@ -153,8 +156,11 @@ class QuantizerVariant(Variant):
         """What the bits of the payloads mean."""
         n, w = self.recipe.block_size, self.input.width
         codes, scale = (self.output_layout.field(name) for name in ("codes", "scale"))
+        given = f"{n} {self.input.name} numbers, lane i at bit {w}*i (spec §11.1)"
+        if self.recipe.tensor_scale is not None:
+            given += f"; tensor scale at bit {n * w} (spec §23.1)"
         return {
-            "i_payload": f"{n} {self.input.name} numbers, lane i at bit {w}*i (spec §11.1)",
+            "i_payload": given,
             "o_payload": f"{n} {self.recipe.element.name} codes, lane i at bit {codes.width}*i; "
             f"{self.recipe.scale.name} scale code at bit {scale.offset} (spec §11.2)",
         }
@@ -165,6 +171,10 @@ class QuantizerVariant(Variant):
 
     def component(self) -> wiring.Component:
         """The design."""
+        if self.recipe.tensor_scale is not None:
+            from rtl.scaled_quantizer import ScaledQuantizer
+
+            return ScaledQuantizer(self)
         from rtl.quantizer import Quantizer
 
         return Quantizer(self)

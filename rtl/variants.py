@@ -7,11 +7,19 @@ from rtl.codec_variant import DecodeVariant, EncodeVariant
 from rtl.dequantizer_variant import DequantizerVariant
 from rtl.dot_variant import DotVariant
 from rtl.quantizer_variant import CUTS, INPUTS, QuantizerVariant
+from rtl.tensor_variant import TensorVariant
 from rtl.variant import Variant
 
 UNITS: dict[str, type[Variant]] = {
     v.unit: v
-    for v in (QuantizerVariant, EncodeVariant, DecodeVariant, DequantizerVariant, DotVariant)
+    for v in (
+        QuantizerVariant,
+        TensorVariant,
+        EncodeVariant,
+        DecodeVariant,
+        DequantizerVariant,
+        DotVariant,
+    )
 }
 """Class of the variants of each unit, by the first word of their names."""
 
@@ -24,6 +32,7 @@ __all__ = [
     "DotVariant",
     "EncodeVariant",
     "QuantizerVariant",
+    "TensorVariant",
     "Variant",
     "default_variants",
     "quantizer",

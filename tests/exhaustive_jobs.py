@@ -21,6 +21,7 @@ from emulator.recipes import (
 from emulator.stimulus import stimulus, stimulus_names
 from tests import codec_jobs, exhaustive_dots
 from tests.exhaustive import HARDWARE, Job
+from tests.exhaustive_scaled import scaled_jobs
 
 ENCODED = ("e2m1", "ue4m3", "ue5m3", "e8m0")
 INPUTS = ("bf16", "fp16", "fp32")
@@ -289,6 +290,7 @@ def jobs() -> list[Job]:
                 )
             )
     found += dot_jobs()
+    found += scaled_jobs()
     for selection in ("ue4m3-absmax", "ue5m3-absmax", "e8m0-floor"):
         codes = recipe(f"{selection}-b16").scale.max_code + 1
         found.append(

@@ -20,6 +20,7 @@ from tests.emulator.dot_examples import (
 )
 from tests.emulator.interchange_examples import INTERCHANGE
 from tests.emulator.random_examples import run_block, run_draws, run_speck
+from tests.emulator.scaled_examples import SCALED
 from tests.emulator.unit_examples import run_through
 from tests.emulator.width_examples import run_error, run_integers, run_table
 from tests.spec_examples import Example, examples, floats
@@ -132,6 +133,7 @@ RUN = {
     "operands": run_operands,
     "result": run_result,
     "overflow": run_overflow,
+    **SCALED,
 }
 
 

@@ -33,7 +33,7 @@ def test_ports_hold_the_words() -> None:
 
 def test_default_set() -> None:
     names = [v.name for v in QuantizerVariant.defaults()]
-    assert len(names) == len(set(names)) == 5 * len(BLOCK_SIZES)
+    assert len(names) == len(set(names)) == 8 * len(BLOCK_SIZES)
     assert all(name.endswith("-bf16") for name in names)
     assert variant("quantizer-ue5m3-absmax-b16-bf16-cutaso").name in names
 
@@ -60,9 +60,9 @@ def test_default_sets_of_all_units() -> None:
             for s in CHOOSING_SELECTIONS
         ),
         (
-            "quantizer-ue4m3-absmax-h-b16-bf16",
+            "quantizer-ue4m3-4o6-h-b16-bf16",
             NotAvailableError,
-            r"b16: hardware for tensor scale 'h' is not available yet",
+            r"b16: hardware for rule '4o6' is not available yet",
         ),
     ],
 )
