@@ -106,7 +106,7 @@ class ScaleEncoder(wiring.Component):
         ]
 
         # Exponent field of the scale binade e-3, which offset 0 would have.
-        rebias = s.key_base - s.input.bias - 3 + bias
+        rebias = s.base - s.input.bias - 3 + bias
         field = Signal(s.scale.exponent_bits)
         normal = Signal(s.scale.width)
         m.d.comb += [
@@ -148,11 +148,11 @@ class ScaleEncoder(wiring.Component):
             "ceil": key.fraction.all(),  # more than 3/2 of a power of two
             "even": key.fraction[-1],  # at least 7/4
         }[s.rule]
-        offset = s.key_base - s.input.bias - 2 + scale.bias
+        offset = s.base - s.input.bias - 2 + scale.bias
         wide = Signal(range(-(1 << scale.width), 2 << scale.width))
         m.d.comb += wide.eq(key.exponent + offset + up)
         code = Mux(wide < 0, 0, wide[: scale.width]) if offset < 0 else wide[: scale.width]
-        if (1 << s.key_exponent_bits) - 2 + offset + 1 > scale.max_code:
+        if (1 << s.exponent_bits) - 2 + offset + 1 > scale.max_code:
             code = Mux(wide > scale.max_code, scale.max_code, code)
         # Exponent 0 holds no amax that reaches a code above 0, and zero itself.
         return code if offset <= 0 else Mux(key.exponent.any(), code, 0)

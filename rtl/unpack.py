@@ -61,8 +61,8 @@ class Unpack(wiring.Component):
             self.lane.sticky.eq(aligned[:spare].any() if spare > 0 else 0),
         ]
         m.d.comb += [
-            self.key.exponent.eq(field if s.key_raw else exponent),
-            self.key.fraction.eq(self._key_fraction(aligned, fraction)),
+            self.key.exponent.eq(exponent),
+            self.key.fraction.eq(self._key_fraction(aligned)),
         ]
         return m
 
@@ -99,10 +99,9 @@ class Unpack(wiring.Component):
             with m.Elif(fraction[-1 - zeros]):
                 m.d.comb += [exponent.eq(top - zeros), aligned.eq(fraction << (zeros + 1))]
 
-    def _key_fraction(self, aligned: Value, raw: Value) -> Value:
+    def _key_fraction(self, fraction: Value) -> Value:
         """The fraction reduced, in order, to what the scale rule asks about it."""
         s = self.shapes
-        fraction = raw if s.key_raw else aligned
         match s.rule:
             case "floor":  # only whether it is zero, which tells infinity from NaN
                 return fraction.any()
