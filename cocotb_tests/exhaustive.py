@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -142,7 +143,7 @@ class Space:
         count = 0
         for setting in self.settings if settings is None else settings:
             table = [*self.segments(setting), (self.patterns, SKIP)]
-            for (first, result), (after, _) in zip(table, table[1:], strict=False):
+            for (first, result), (after, _) in pairwise(table):
                 count += 0 if result == SKIP else after - first
         return count
 

@@ -51,7 +51,7 @@ class Quantizer(wiring.Component):
         m = Module()
         variant, shapes = self.variant, Shapes.of(self.variant)
         n = variant.recipe.block_size
-        pipe = _Pipeline(m, platform, variant.cuts, self.i.valid, self.i.ready)
+        pipe = Pipeline(m, platform, variant.cuts, self.i.valid, self.i.ready)
 
         word = pipe.cut("i", {"word": self.i.payload}).word
 
@@ -66,7 +66,7 @@ class Quantizer(wiring.Component):
                 amax.keys[i].eq(unpack.key),
             ]
             lanes.append(unpack.lane)
-        at = pipe.cut("a", {"amax": amax.amax, **_numbered(lanes)})
+        at = pipe.cut("a", {"amax": amax.amax, **numbered(lanes)})
 
         encoder = ScaleEncoder(shapes)
         place(m, platform, "scale_encoder", encoder, kind="scale")
@@ -79,11 +79,11 @@ class Quantizer(wiring.Component):
         return m
 
     def _finish(
-        self, m: Module, platform: object, pipe: _Pipeline, scale: Value, lanes: list[Any]
+        self, m: Module, platform: object, pipe: Pipeline, scale: Value, lanes: list[Any]
     ) -> None:
         """From the scale to the output port, where scales have a fraction."""
         shapes, n = Shapes.of(self.variant), len(lanes)
-        at = pipe.cut("s", {"scale": scale, **_numbered(lanes)})
+        at = pipe.cut("s", {"scale": scale, **numbered(lanes)})
 
         generator = ThresholdGenerator(shapes)
         place(m, platform, "threshold_generator", generator, kind="thresholds")
@@ -93,7 +93,7 @@ class Quantizer(wiring.Component):
             {
                 "scale": at.scale,
                 "thresholds": generator.thresholds,
-                **_numbered([at[f"x{i}"] for i in range(n)]),
+                **numbered([at[f"x{i}"] for i in range(n)]),
             },
         )
 
@@ -106,7 +106,7 @@ class Quantizer(wiring.Component):
         self._end(m, pipe, codes, at.scale)
 
     def _finish_powers(
-        self, m: Module, platform: object, pipe: _Pipeline, scale: Value, lanes: list[Any]
+        self, m: Module, platform: object, pipe: Pipeline, scale: Value, lanes: list[Any]
     ) -> None:
         """From the scale to the output port, where scales are powers of two.
 
@@ -122,8 +122,8 @@ class Quantizer(wiring.Component):
             place(m, platform, f"steps{i}", steps, kind="steps")
             m.d.comb += [steps.lane.eq(lanes[i]), steps.reference.eq(reference.reference)]
             stepped.append(steps.stepped)
-        at = pipe.cut("s", {"scale": scale, **_numbered(stepped)})
-        at = pipe.cut("t", {"scale": at.scale, **_numbered([at[f"x{i}"] for i in range(n)])})
+        at = pipe.cut("s", {"scale": scale, **numbered(stepped)})
+        at = pipe.cut("t", {"scale": at.scale, **numbered([at[f"x{i}"] for i in range(n)])})
         codes = []
         for i in range(n):
             element = PowerElement(shapes)
@@ -135,7 +135,7 @@ class Quantizer(wiring.Component):
             codes.append(element.code)
         self._end(m, pipe, codes, at.scale)
 
-    def _end(self, m: Module, pipe: _Pipeline, codes: list[Value], scale: Value) -> None:
+    def _end(self, m: Module, pipe: Pipeline, codes: list[Value], scale: Value) -> None:
         """The output word."""
         out = pipe.cut("o", {"word": Cat(*codes, scale)})
         m.d.comb += [
@@ -145,11 +145,12 @@ class Quantizer(wiring.Component):
         ]
 
 
-def _numbered(lanes: list[Any]) -> dict[str, Any]:
+def numbered(lanes: list[Any]) -> dict[str, Any]:
+    """Names for the lanes of a cut."""
     return {f"x{i}": lane for i, lane in enumerate(lanes)}
 
 
-class _Pipeline:
+class Pipeline:
     """Chains the stages of the cuts that a variant has; a cut that it lacks is a wire."""
 
     def __init__(self, m: Module, platform: object, cuts: str, valid: Value, ready: Value) -> None:

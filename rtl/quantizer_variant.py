@@ -38,7 +38,8 @@ DEFAULT_CUTS = "aso"
 MAX_LANES = 32
 
 _NAME = re.compile(
-    r"quantizer-(?P<recipe>.+-b[0-9]+)-(?P<input>[a-z0-9]+)(?:-cut(?P<cuts>[a-z]*))?"
+    r"quantizer-(?P<recipe>.+-b[0-9]+)-(?P<input>[a-z0-9]+)(?P<turn>-turn)?"
+    r"(?:-cut(?P<cuts>[a-z]*))?"
 )
 
 DEFAULT_SELECTIONS = (
@@ -98,8 +99,14 @@ class QuantizerVariant(Variant):
         match = _NAME.fullmatch(name)
         if match is None or match["input"] not in INPUTS:
             return None
-        cuts = DEFAULT_CUTS if match["cuts"] is None else match["cuts"]
-        return cls(recipe(match["recipe"]), FORMATS[match["input"]], cuts)
+        source, x = recipe(match["recipe"]), FORMATS[match["input"]]
+        from rtl.select_variant import CANDIDATES, parse_select
+
+        if source.rule in CANDIDATES:
+            return parse_select(source, x, match["turn"] is not None, match["cuts"])
+        if match["turn"]:
+            return None
+        return cls(source, x, DEFAULT_CUTS if match["cuts"] is None else match["cuts"])
 
     @classmethod
     def defaults(cls) -> Sequence[QuantizerVariant]:

@@ -18,26 +18,27 @@ class Unpack(wiring.Component):
 
     Args:
         shapes: widths; the input format decides that of ``x``.
+        whole: whether there is an output for the whole fraction, too.
 
     Members:
         x: In, the input's bits.
         lane: Out, `Shapes.lane`.
         key: Out, `Shapes.key`; greater than infinity's for NaN.
+        whole: Out, all fraction bits behind the lane's leading one, if asked for.
     """
 
     x: Signal
     lane: data.View
     key: data.View
+    whole: Signal
 
-    def __init__(self, shapes: Shapes) -> None:
+    def __init__(self, shapes: Shapes, *, whole: bool = False) -> None:
         self.shapes = shapes
-        super().__init__(
-            {
-                "x": In(shapes.input.width),
-                "lane": Out(shapes.lane),
-                "key": Out(shapes.key),
-            }
-        )
+        self._whole = whole
+        ports = {"x": In(shapes.input.width), "lane": Out(shapes.lane), "key": Out(shapes.key)}
+        if whole:
+            ports["whole"] = Out(shapes.input.fraction_bits)
+        super().__init__(ports)
 
     def elaborate(self, platform: object) -> Module:
         """The logic of the unit."""
@@ -64,6 +65,8 @@ class Unpack(wiring.Component):
             self.key.exponent.eq(exponent),
             self.key.fraction.eq(self._key_fraction(aligned)),
         ]
+        if self._whole:
+            m.d.comb += self.whole.eq(aligned)
         return m
 
     def _window(self, m: Module, field: Value) -> Value:

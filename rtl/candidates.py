@@ -1,0 +1,84 @@
+"""Candidates: the scale codes that a selection tries (spec §15.1)."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from rtl.hierarchy import place
+from rtl.scale import ScaleEncoder
+from rtl.select_variant import CANDIDATES
+from rtl.shapes import Shapes
+
+
+class CandidateEncoder(wiring.Component):
+    """The candidate scale codes of a block, all of them or one by its number. Combinational.
+
+    Both quotients are encoded once (spec §8.1); candidates that differ by an offset share them.
+    Blocks with a NaN or an infinity have equal candidates, so that no choice is left (spec §6).
+
+    Args:
+        shapes: widths, and rule and prevent-zero of the recipe.
+        numbered: whether there is one output, for the candidate of ``number``.
+
+    Members:
+        amax: In, `Shapes.key`, the block's largest key.
+        number: In, of the candidate, if ``numbered``.
+        scales_<i>: Out, the stored scale codes in their order; only the first if ``numbered``.
+    """
+
+    amax: data.View
+    number: Signal
+    scales: list[Signal]
+
+    def __init__(self, shapes: Shapes, *, numbered: bool) -> None:
+        self.shapes = shapes
+        self.numbered = numbered
+        self.candidates = CANDIDATES[shapes.rule]
+        outputs = 1 if numbered else len(self.candidates)
+        ports = {
+            "amax": In(shapes.key),
+            "scales": Out(shapes.scale.storage_bits).array(outputs),
+        }
+        if numbered:
+            ports["number"] = In((len(self.candidates) - 1).bit_length())
+        super().__init__(ports)
+
+    def elaborate(self, platform: object) -> Module:
+        """The logic of the unit."""
+        m = Module()
+        s = self.shapes
+        plain = Shapes(s.input, s.scale, s.rule)  # prevent-zero follows the offsets (spec §15.1)
+        quotients: dict[int, Value] = {}
+        for divisor in dict.fromkeys(divisor for divisor, _ in self.candidates):
+            encoder = ScaleEncoder(plain, divisor)
+            place(m, platform, f"divide{divisor}", encoder, kind=f"divide{divisor}")
+            m.d.comb += encoder.amax.eq(self.amax)
+            quotients[divisor] = encoder.scale
+        if not self.numbered:
+            for scale, (divisor, offset) in zip(self.scales, self.candidates, strict=True):
+                m.d.comb += scale.eq(self._finished(quotients[divisor], offset))
+            return m
+        base = Signal(s.scale.storage_bits)
+        up, down = Signal(), Signal()
+        with m.Switch(self.number):
+            for number, (divisor, offset) in enumerate(self.candidates):
+                with m.Case(number):
+                    m.d.comb += [base.eq(quotients[divisor]), up.eq(offset > 0), down.eq(offset < 0)]
+        code = Mux(up, self._next(base, 1), Mux(down, self._next(base, -1), base))
+        m.d.comb += self.scales[0].eq(self._checked(base, code))
+        return m
+
+    def _next(self, code: Value, offset: int) -> Value:
+        """The code one up or down, clamped (spec §8.2)."""
+        end = self.shapes.scale.max_code if offset > 0 else 0
+        return Mux(code == end, code, code + offset)[: len(code)]
+
+    def _finished(self, base: Value, offset: int) -> Value:
+        return self._checked(base, self._next(base, offset) if offset else base)
+
+    def _checked(self, base: Value, code: Value) -> Value:
+        """The code of a finite block, with prevent-zero (spec §8.3), or that of a special one."""
+        result = Mux(self.amax.exponent.all(), base, code)
+        return result | ~result.any() if self.shapes.prevent_zero else result
