@@ -65,7 +65,11 @@ class CandidateEncoder(wiring.Component):
         with m.Switch(self.number):
             for number, (divisor, offset) in enumerate(self.candidates):
                 with m.Case(number):
-                    m.d.comb += [base.eq(quotients[divisor]), up.eq(offset > 0), down.eq(offset < 0)]
+                    m.d.comb += [
+                        base.eq(quotients[divisor]),
+                        up.eq(offset > 0),
+                        down.eq(offset < 0),
+                    ]
         code = Mux(up, self._next(base, 1), Mux(down, self._next(base, -1), base))
         m.d.comb += self.scales[0].eq(self._checked(base, code))
         return m

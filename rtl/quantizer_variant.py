@@ -66,7 +66,7 @@ class QuantizerVariant(Variant):
     """
 
     unit: ClassVar[str] = "quantizer"
-    grammar: ClassVar[str] = "quantizer-<recipe>-<bf16|fp16|fp32>[-cut<letters of iasto>]"
+    grammar: ClassVar[str] = "quantizer-<recipe>-<bf16|fp16|fp32>[-turn][-cut<letters>]"
 
     recipe: Recipe
     input: Format

@@ -70,7 +70,9 @@ class ScaleEncoder(wiring.Component):
         """Key patterns that reach the codes 1 to 2**f, of which all but the last are subnormal."""
         quantum = Fraction(2) ** self.shapes.scale_low
         return [
-            self.shapes.key_pattern(self.divisor * (code - Fraction(1, 2)) * quantum, self._beyond(code))
+            self.shapes.key_pattern(
+                self.divisor * (code - Fraction(1, 2)) * quantum, self._beyond(code)
+            )
             for code in range(1, (1 << self.shapes.scale.fraction_bits) + 1)
         ]
 
@@ -131,7 +133,9 @@ class ScaleEncoder(wiring.Component):
         is_normal = Signal()
         saturated = Signal()
         m.d.comb += [
-            is_normal.eq(reaches(key, s.key_pattern(self.divisor * Fraction(2) ** (1 - bias), False))),
+            is_normal.eq(
+                reaches(key, s.key_pattern(self.divisor * Fraction(2) ** (1 - bias), False))
+            ),
             saturated.eq(reaches(key, self._saturation())),
         ]
         return Mux(saturated, s.scale.max_code, Mux(is_normal, normal, subnormal))

@@ -113,9 +113,7 @@ class _Selecting(wiring.Component):
             at.about,
         )
 
-    def _codes(
-        self, m: Module, platform: object, at: Any, candidates: int
-    ) -> dict[str, Any]:
+    def _codes(self, m: Module, platform: object, at: Any, candidates: int) -> dict[str, Any]:
         """Magnitude codes and steps of all lanes under each candidate, and the lanes' rest."""
         s, n = self.shapes, self.lanes
         lanes = [at[f"x{i}"] for i in range(n)]

@@ -71,9 +71,7 @@ class ErrorTerm(wiring.Component):
             present.eq(c.any()),
             odd.eq(c[0] & (c[1] | c[2])),
             power.eq(Cat((c[1] & ~c[0]) | (c[2] & ~c[1] & c[0]), c[2] & (c[1] | ~c[0]))),
-            factor.eq(
-                Mux(odd, self.triple, Cat(self.whole, 1)) & present.replicate(len(factor))
-            ),
+            factor.eq(Mux(odd, self.triple, Cat(self.whole, 1)) & present.replicate(len(factor))),
         ]
         with m.Switch(c):
             for code, square in enumerate((0, 1, 4, 9, 16, 36, 64, 144)):

@@ -56,7 +56,9 @@ class SelectShapes:
             return 6
         assert self.scale.max_code & ((1 << self.scale.fraction_bits) - 1), "binade of max alone"
         scale = self.scale
-        large = 2 * ((1 << scale.fraction_bits) | (scale.max_code & ((1 << scale.fraction_bits) - 1)))
+        large = 2 * (
+            (1 << scale.fraction_bits) | (scale.max_code & ((1 << scale.fraction_bits) - 1))
+        )
         small = large - 2  # doubled, so that half units are integers
         magnitudes = (0, 1, 2, 3, 4, 6, 8, 12)  # doubled
         worst = 0
@@ -96,12 +98,12 @@ class SelectShapes:
         most = 0
         for steps in range(1, self.top_steps + 1):
             for code, (odd, power) in DOUBLES.items():
-                if self._meets(steps, code):
+                if self.meets(steps, code):
                     lane = odd * ((2 << self.whole_bits) - 1)
                     most = max(most, lane << (steps - 1 + power))
         return most.bit_length()
 
-    def _meets(self, steps: int, code: int) -> bool:
+    def meets(self, steps: int, code: int) -> bool:
         """Whether a lane of so many steps can have a magnitude code: 2**(steps-4) < |x|/s."""
         odd, power = DOUBLES[code]
         above = (odd << power) / 2  # magnitude

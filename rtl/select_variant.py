@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from emulator.errors import NotAvailableError
 from emulator.formats import FORMATS, Format
@@ -54,8 +54,6 @@ class SelectVariant(QuantizerVariant):
         ValueError: if a part is out of its range.
         NotAvailableError: if the recipe cannot be computed yet, or has no hardware yet.
     """
-
-    grammar: ClassVar[str] = "quantizer-<recipe>-<bf16|fp16|fp32>[-turn][-cut<letters of iastefo>]"
 
     cuts: str = ""
     turn: bool = False
