@@ -45,6 +45,7 @@ class ErrorTerm(wiring.Component):
     square: Signal
 
     def __init__(self, shapes: SelectShapes) -> None:
+        self.shapes = shapes
         f = shapes.whole_bits
         super().__init__(
             {

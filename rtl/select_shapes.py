@@ -132,5 +132,5 @@ class SelectShapes:
 
     @property
     def gain_bits(self) -> int:
-        """Bits of the gain, and of all partial sums modulo 2**bits: the merit over a significand."""
+        """Bits of the gain, the merit over a significand; partial sums are taken modulo 2**bits."""
         return self.bare_bits - self.scale.fraction_bits

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cocotb_tests.pairwise import pairwise
 from emulator.errors import MismatchError
 from emulator.formats import FORMATS
 from emulator.golden import expected, expected_by_reference
@@ -111,6 +112,38 @@ def encoder_unit(variant_name: str, unit: int) -> int:
     encoder = space("scale", quantizer(variant_name))
     start = unit * PATTERNS_PER_UNIT
     return encoder.run(start, min(start + PATTERNS_PER_UNIT, encoder.patterns))
+
+
+SELECTING_HARDWARE = pairwise(
+    {
+        "selection": [s for s in CHOOSING_SELECTIONS if s.split("-")[1] in ("4o6", "3c", "6c")],
+        "cuts": ("", "o", "ao", "sto", "io", "iastefo", "aefo"),
+        "turn": ("", "-turn"),
+        "block": ("2", "4", "8", "16", "32"),
+        "input": INPUTS,
+    }
+)
+"""Variants of the quantizers that choose, such that each pair of values occurs."""
+
+
+def selecting_hardware_unit(unit: int) -> int:
+    """Directed and random words, with pauses, through a quantizer that chooses."""
+    from cocotb_tests.simulate import simulate
+    from rtl.variants import quantizer
+
+    c = SELECTING_HARDWARE[unit]
+    cuts = f"-cut{c['cuts']}" if c["cuts"] else ""
+    name = f"quantizer-{c['selection']}-b{c['block']}-{c['input']}{c['turn']}{cuts}"
+    report = simulate(quantizer(name), blocks=20_000, bulk_blocks=200_000)
+    return report.cocotb_words + report.driver_words
+
+
+def select_area_unit(unit: int) -> int:
+    """The areas of quantizers that choose, against their limits."""
+    from tests.compare.test_select_area import LIMITS_GE, check_limit
+
+    check_limit(list(LIMITS_GE)[unit])
+    return 1
 
 
 def jobs() -> list[Job]:
@@ -246,4 +279,27 @@ def jobs() -> list[Job]:
                     HARDWARE,
                 )
             )
+    found.append(
+        Job(
+            "quantizers that choose, pairs of rule, input, block size, cuts, turns",
+            "cocotb and Verilator with kernels",
+            "spec §12, §15",
+            f"{here}:selecting_hardware_unit",
+            (),
+            len(SELECTING_HARDWARE),
+            sources=HARDWARE,
+        )
+    )
+    found.append(
+        Job(
+            "areas of quantizers that choose, in OSU 0.18 um cells",
+            "synthesis with limits",
+            "spec §15",
+            f"{here}:select_area_unit",
+            (),
+            4,
+            4,
+            (*HARDWARE, "compare/*.py", "tests/compare/test_select_area.py"),
+        )
+    )
     return found

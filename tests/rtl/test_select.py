@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -92,7 +93,7 @@ def test_candidates(scale: str, rule: str, pz: str) -> None:
     side, one = CandidateEncoder(s, numbered=False), CandidateEncoder(s, numbered=True)
     fmt = FORMATS[scale]
     values = [fmt.value(code) for code in range(fmt.max_code + 1)]
-    points = {d * (a + b) / 2 for a, b in zip(values, values[1:], strict=False) for d in (4, 6)}
+    points = {d * (a + b) / 2 for a, b in pairwise(values) for d in (4, 6)}
     patterns = sorted(
         {p + step for x in points for p in [below(x)] for step in (0, 1)} | {0, 1, BF16.max_code}
     )
