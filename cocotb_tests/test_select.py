@@ -68,7 +68,6 @@ def test_directed_words_catch(name: str, tmp_path: Path) -> None:
         run = dut.run(words)
         verdict = judge(about.expected(words), run.words, words, v, problem=run.problem)
         if verdict.mismatches:
-            assert verdict.problems == []
             assert "=> dut" in verdict.explanations[0] and "(spec §" in verdict.explanations[0]
             caught.append(stimulus)
     assert caught

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from rtl.hierarchy import place
 from rtl.scale import ScaleEncoder
-from rtl.select_variant import CANDIDATES
+from rtl.select_variant import CANDIDATES, POWER_CANDIDATES
 from rtl.shapes import Shapes
 
 
@@ -35,7 +35,10 @@ class CandidateEncoder(wiring.Component):
     def __init__(self, shapes: Shapes, *, numbered: bool) -> None:
         self.shapes = shapes
         self.numbered = numbered
-        self.candidates = CANDIDATES[shapes.rule]
+        rules = POWER_CANDIDATES.get(shapes.rule, ())
+        self.candidates: list[tuple[int | str, int]] = [(rule, 0) for rule in rules] or [
+            *CANDIDATES[shapes.rule]
+        ]
         outputs = 1 if numbered else len(self.candidates)
         ports = {
             "amax": In(shapes.key),
@@ -50,23 +53,26 @@ class CandidateEncoder(wiring.Component):
         m = Module()
         s = self.shapes
         plain = Shapes(s.input, s.scale, s.rule)  # prevent-zero follows the offsets (spec §15.1)
-        quotients: dict[int, Value] = {}
-        for divisor in dict.fromkeys(divisor for divisor, _ in self.candidates):
-            encoder = ScaleEncoder(plain, divisor)
-            place(m, platform, f"divide{divisor}", encoder, kind=f"divide{divisor}")
+        quotients: dict[int | str, Value] = {}
+        for source in dict.fromkeys(source for source, _ in self.candidates):
+            if isinstance(source, int):
+                encoder, name = ScaleEncoder(plain, divisor=source), f"divide{source}"
+            else:
+                encoder, name = ScaleEncoder(plain, rule=source), source
+            place(m, platform, name, encoder, kind=name)
             m.d.comb += encoder.amax.eq(self.amax)
-            quotients[divisor] = encoder.scale
+            quotients[source] = encoder.scale
         if not self.numbered:
-            for scale, (divisor, offset) in zip(self.scales, self.candidates, strict=True):
-                m.d.comb += scale.eq(self._finished(quotients[divisor], offset))
+            for scale, (source, offset) in zip(self.scales, self.candidates, strict=True):
+                m.d.comb += scale.eq(self._finished(quotients[source], offset))
             return m
         base = Signal(s.scale.storage_bits)
         up, down = Signal(), Signal()
         with m.Switch(self.number):
-            for number, (divisor, offset) in enumerate(self.candidates):
+            for number, (source, offset) in enumerate(self.candidates):
                 with m.Case(number):
                     m.d.comb += [
-                        base.eq(quotients[divisor]),
+                        base.eq(quotients[source]),
                         up.eq(offset > 0),
                         down.eq(offset < 0),
                     ]

@@ -100,9 +100,9 @@ class QuantizerVariant(Variant):
         if match is None or match["input"] not in INPUTS:
             return None
         source, x = recipe(match["recipe"]), FORMATS[match["input"]]
-        from rtl.select_variant import CANDIDATES, parse_select
+        from rtl.select_variant import SELECT_RULES, parse_select
 
-        if source.rule in CANDIDATES:
+        if source.rule in SELECT_RULES:
             return parse_select(source, x, match["turn"] is not None, match["cuts"])
         if match["turn"]:
             return None

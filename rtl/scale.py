@@ -19,6 +19,7 @@ class ScaleEncoder(wiring.Component):
     Args:
         shapes: widths, and rule and prevent-zero of the recipe.
         divisor: of amax, 6 or 4, where scales have a fraction (spec §8.1, §15.1).
+        rule: of powers of two, in place of that of the recipe (spec §15.6).
 
     Members:
         amax: In, `Shapes.key`, the block's largest key.
@@ -29,8 +30,9 @@ class ScaleEncoder(wiring.Component):
     amax: data.View
     scale: Signal
 
-    def __init__(self, shapes: Shapes, divisor: int = 6) -> None:
+    def __init__(self, shapes: Shapes, divisor: int = 6, rule: str = "") -> None:
         self.shapes = shapes
+        self.rule = rule or shapes.rule
         self.divisor = divisor
         super().__init__({"amax": In(shapes.key), "scale": Out(shapes.scale.storage_bits)})
 
@@ -158,7 +160,7 @@ class ScaleEncoder(wiring.Component):
             "floor": Const(0),
             "ceil": key.fraction.all(),  # more than 3/2 of a power of two
             "even": key.fraction[-1],  # at least 7/4
-        }[s.rule]
+        }[self.rule]
         offset = s.base - s.input.bias - 2 + scale.bias
         wide = Signal(range(-(1 << scale.width), 2 << scale.width))
         m.d.comb += wide.eq(key.exponent + offset + up)

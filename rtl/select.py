@@ -15,10 +15,12 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl.amax import Amax
+from rtl.amax_bits import AmaxBits
 from rtl.candidates import CandidateEncoder
 from rtl.columns import ripple_add
 from rtl.element import Element
 from rtl.hierarchy import place
+from rtl.powers import PowerElement, PowerReference, PowerSteps, is_infinite
 from rtl.quantizer import Pipeline, numbered
 from rtl.select_error import Merit, lane_layout
 from rtl.select_shapes import SelectShapes
@@ -56,7 +58,7 @@ class _Selecting(wiring.Component):
         """From the input port to behind cut a: lanes and the largest key."""
         s, n = self.shapes, self.lanes
         word = pipe.cut("i", {"word": self.i.payload}).word
-        amax = Amax(s.lanes, n)
+        amax = (AmaxBits if s.lanes.powers else Amax)(s.lanes, n)
         place(m, platform, "amax_tree", amax, kind="amax")
         lanes = []
         for i in range(n):
@@ -96,6 +98,12 @@ class _Selecting(wiring.Component):
         lanes = [at[f"x{i}"] for i in range(n)]
         thresholds = {}
         for k in kinds:
+            if self.shapes.lanes.powers:
+                reference = PowerReference(self.shapes.lanes)
+                place(m, platform, f"power_reference{k}", reference, kind="power_reference")
+                m.d.comb += reference.scale.eq(at[f"scale{k}"])
+                thresholds[f"thresholds{k}"] = reference.reference
+                continue
             generator = ThresholdGenerator(self.shapes.lanes)
             place(m, platform, f"threshold_generator{k}", generator, kind="thresholds")
             m.d.comb += generator.scale.eq(at[f"scale{k}"])
@@ -118,6 +126,8 @@ class _Selecting(wiring.Component):
         s, n = self.shapes, self.lanes
         lanes = [at[f"x{i}"] for i in range(n)]
         fields: dict[str, Any] = {"about": at.about, "wholes": Cat(*(x.whole for x in lanes))}
+        if s.lanes.powers:
+            return fields | self._power_codes(m, platform, at, candidates)
         for k in range(candidates):
             thresholds = at[f"thresholds{k}"]
             codes, steps, signs = [], [], []
@@ -145,6 +155,44 @@ class _Selecting(wiring.Component):
             }
         return fields
 
+    def _power_codes(self, m: Module, platform: object, at: Any, candidates: int) -> dict[str, Any]:
+        """The same under powers of two, with the leading ones of raw lanes."""
+        s, n = self.shapes, self.lanes
+        lanes = [at[f"x{i}"] for i in range(n)]
+        leading = [lane.exponent.any() if s.lanes.raw else Const(1, 1) for lane in lanes]
+        fields: dict[str, Any] = {"leading": Cat(*leading)} if s.lanes.raw else {}
+        for k in range(candidates):
+            reference, scale = at[f"thresholds{k}"], at[f"scale{k}"]
+            codes, steps, signs = [], [], []
+            for i, lane in enumerate(lanes):
+                stepper, element = PowerSteps(s.lanes), PowerElement(s.lanes)
+                place(m, platform, f"steps{k}_{i}", stepper, kind="steps")
+                place(m, platform, f"element{k}_{i}", element, kind="element")
+                above = Signal(3, name=f"above{k}_{i}")
+                # A subnormal has the exponent of field 1, without a leading one (spec §2.1).
+                low = lane.exponent[:3] | ~leading[i]
+                m.d.comb += [
+                    stepper.reference.eq(reference),
+                    element.stepped.eq(stepper.stepped),
+                    element.infinite.eq(is_infinite(s.lanes, scale)),
+                    above.eq(low + s.plain_steps - reference.origin),
+                    *self._shorten(stepper.lane, lane),
+                ]
+                codes.append(element.code[:3])
+                signs.append(element.code[3])
+                steps.append(above)
+            peak = Signal(3, name=f"peak{k}")
+            m.d.comb += peak.eq(at.peak[:3] + s.plain_steps - reference.origin)
+            fields |= {
+                f"scale{k}": scale,
+                f"codes{k}": Cat(*codes),
+                f"steps{k}": Cat(*steps),
+                f"peak{k}": peak,
+                f"fraction{k}": Const(0, 1),
+                "signs": Cat(*signs),  # equal for all candidates
+            }
+        return fields
+
     def _shorten(self, short: Any, lane: Any) -> list[Any]:
         """The statements that make an element's lane."""
         k, f = self.shapes.lanes.fraction_bits, self.shapes.whole_bits
@@ -160,10 +208,11 @@ class _Selecting(wiring.Component):
         """The merit of each candidate."""
         s, n = self.shapes, self.lanes
         wholes = [at.wholes.word_select(i, s.whole_bits) for i in range(n)]
-        triples = []
+        ones, triples = [], []
         for i, whole in enumerate(wholes):
             triple = Signal(s.whole_bits + 3, name=f"triple{i}")
-            one = Cat(whole, Const(1, 1))
+            one = Cat(whole, at.leading[i] if s.lanes.raw else Const(1, 1))
+            ones.append(one)
             m.d.comb += triple.eq(ripple_add(m, f"triple{i}", one, Cat(Const(0, 1), one)))
             triples.append(triple)
         fields = {}
@@ -173,7 +222,7 @@ class _Selecting(wiring.Component):
             m.d.comb += [merit.fraction.eq(at[f"fraction{k}"]), merit.peak.eq(at[f"peak{k}"])]
             for i in range(n):
                 m.d.comb += [
-                    merit.whole[i].eq(wholes[i]),
+                    merit.significand[i].eq(ones[i]),
                     merit.triple[i].eq(triples[i]),
                     merit.steps[i].eq(at[f"steps{k}"].word_select(i, s.steps_bits)),
                     merit.magnitude[i].eq(at[f"codes{k}"].word_select(i, 3)),

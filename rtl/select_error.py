@@ -29,7 +29,7 @@ class ErrorTerm(wiring.Component):
         shapes: widths.
 
     Members:
-        whole: In, fraction of the lane, whose leading one is not written.
+        significand: In, of the lane, its leading one included.
         triple: In, three times the significand.
         steps: In, 1 for a lane in the binade of a quarter of 2**e, and so on.
         magnitude: In, magnitude code.
@@ -37,7 +37,7 @@ class ErrorTerm(wiring.Component):
         square: Out, Q * Q.
     """
 
-    whole: Signal
+    significand: Signal
     triple: Signal
     steps: Signal
     magnitude: Signal
@@ -49,7 +49,7 @@ class ErrorTerm(wiring.Component):
         f = shapes.whole_bits
         super().__init__(
             {
-                "whole": In(f),
+                "significand": In(f + 1),
                 "triple": In(f + 3),
                 "steps": In(shapes.steps_bits),
                 "magnitude": In(3),
@@ -72,7 +72,7 @@ class ErrorTerm(wiring.Component):
             present.eq(c.any()),
             odd.eq(c[0] & (c[1] | c[2])),
             power.eq(Cat((c[1] & ~c[0]) | (c[2] & ~c[1] & c[0]), c[2] & (c[1] | ~c[0]))),
-            factor.eq(Mux(odd, self.triple, Cat(self.whole, 1)) & present.replicate(len(factor))),
+            factor.eq(Mux(odd, self.triple, self.significand) & present.replicate(len(factor))),
         ]
         with m.Switch(c):
             for code, square in enumerate((0, 1, 4, 9, 16, 36, 64, 144)):
@@ -95,13 +95,13 @@ class Merit(wiring.Component):
         lanes: number of lanes.
 
     Members:
-        whole_<i>, triple_<i>, steps_<i>, magnitude_<i>: In, see `ErrorTerm`.
-        fraction: In, that of the candidate's significand.
+        significand_<i>, triple_<i>, steps_<i>, magnitude_<i>: In, see `ErrorTerm`.
+        fraction: In, that of the candidate's significand; one idle bit if it has none.
         peak: In, three bits of the steps of the largest lane.
         merit: Out.
     """
 
-    whole: list[Signal]
+    significand: list[Signal]
     triple: list[Signal]
     steps: list[Signal]
     magnitude: list[Signal]
@@ -114,11 +114,11 @@ class Merit(wiring.Component):
         f = shapes.whole_bits
         super().__init__(
             {
-                "whole": In(f).array(lanes),
+                "significand": In(f + 1).array(lanes),
                 "triple": In(f + 3).array(lanes),
                 "steps": In(shapes.steps_bits).array(lanes),
                 "magnitude": In(3).array(lanes),
-                "fraction": In(shapes.scale.fraction_bits),
+                "fraction": In(max(shapes.scale.fraction_bits, 1)),
                 "peak": In(3),
                 "merit": Out(shapes.merit_bits),
             }
@@ -134,7 +134,7 @@ class Merit(wiring.Component):
             term = ErrorTerm(s)
             place(m, platform, f"term{i}", term, kind="term")
             m.d.comb += [
-                term.whole.eq(self.whole[i]),
+                term.significand.eq(self.significand[i]),
                 term.triple.eq(self.triple[i]),
                 term.steps.eq(self.steps[i]),
                 term.magnitude.eq(self.magnitude[i]),
@@ -143,7 +143,7 @@ class Merit(wiring.Component):
             gains.add(term.product)
         total = squares.total()
         unit = s.whole_bits - s.scale.fraction_bits
-        significand = Cat(self.fraction, 1)
+        significand = Cat(self.fraction[: s.scale.fraction_bits], 1)
         for bit, digit in enumerate(significand):
             gains.subtract(total & digit.replicate(len(total)), unit + bit)
         gain = gains.total()
@@ -161,7 +161,8 @@ class Merit(wiring.Component):
         """
         s = self.shapes
         result = merit
-        for steps, shift in ((5, 2), (4, 4), (3, 6)):
+        for steps in range(3, s.plain_steps):
+            shift = 2 * (s.plain_steps - steps)
             result = Mux(self.peak == steps, merit << shift, result)
         return result[: s.merit_bits]
 

@@ -42,7 +42,12 @@ class SelectShapes:
     @cached_property
     def clamped(self) -> bool:
         """Whether candidates of a block whose scale is clamped to the largest one can differ."""
-        return any(offset < 0 for _, offset in CANDIDATES[self.lanes.rule])
+        return any(offset < 0 for _, offset in CANDIDATES.get(self.lanes.rule, ()))
+
+    @property
+    def plain_steps(self) -> int:
+        """Most steps of a lane under a scale that is not clamped."""
+        return 5 if self.lanes.powers else 6
 
     @cached_property
     def top_steps(self) -> int:
@@ -53,7 +58,7 @@ class SelectShapes:
         significand: a lane y prefers M - 1 by at most the largest (y - q*M)**2 - (y - p*(M-1))**2.
         """
         if not self.clamped:
-            return 6
+            return self.plain_steps
         assert self.scale.max_code & ((1 << self.scale.fraction_bits) - 1), "binade of max alone"
         scale = self.scale
         large = 2 * (

@@ -24,6 +24,12 @@ CANDIDATES: dict[str, tuple[tuple[int, int], ...]] = {
 }
 """Divisor of amax and offset in codes of each candidate, in their order (spec §15.1)."""
 
+POWER_CANDIDATES: dict[str, tuple[str, ...]] = {"fc": ("floor", "ceil")}
+"""Rule of each candidate, in their order, where scales are powers of two (spec §15.6)."""
+
+SELECT_RULES = (*CANDIDATES, *POWER_CANDIDATES)
+"""Rules that choose and that there is hardware for."""
+
 SELECT_CUTS = {
     "i": "after the input port",
     "a": "after the amax tree",
@@ -44,7 +50,7 @@ class SelectVariant(QuantizerVariant):
     """A block quantizer that keeps the candidate with the smallest squared error.
 
     Args:
-        recipe: what it computes; rules of `CANDIDATES`, block sizes 2 to 32.
+        recipe: what it computes; rules of `SELECT_RULES`, block sizes 2 to 32.
         input: format of the input lanes.
         cuts: letters of `SELECT_CUTS` in their order; empty stands for the default.
         turn: whether one set of lanes tries the candidates in turn, one per cycle, instead of a
@@ -92,12 +98,13 @@ class SelectVariant(QuantizerVariant):
             for rule, turn in (("4o6", False), ("4o6", True), ("3c", True), ("6c", True))
         ]
         found += [cls(recipe(f"ue5m3-4o6-pz-b{block}"), bf16, turn=True) for block in (4, 8, 32)]
-        return found
+        return [*found, cls(recipe("e8m0-fc-b32"), bf16, turn=True)]
 
     @property
     def candidates(self) -> int:
         """Number of candidates."""
-        return len(CANDIDATES[self.recipe.rule])
+        rule = self.recipe.rule
+        return len(CANDIDATES.get(rule) or POWER_CANDIDATES[rule])
 
     @property
     def name(self) -> str:

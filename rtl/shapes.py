@@ -148,7 +148,7 @@ class Shapes:
     @property
     def key_fraction_bits(self) -> int:
         """Bits of the reduced fraction in an amax key, a sticky bit at its end."""
-        return {"floor": 1, "ceil": 2, "even": 2}.get(self.rule, self.fraction_bits + 1)
+        return {"floor": 1, "ceil": 2, "even": 2, "fc": 2}.get(self.rule, self.fraction_bits + 1)
 
     @cached_property
     def lane(self) -> data.StructLayout:

@@ -108,7 +108,7 @@ class Unpack(wiring.Component):
         match s.rule:
             case "floor":  # only whether it is zero, which tells infinity from NaN
                 return fraction.any()
-            case "ceil":
+            case "ceil" | "fc":
                 return Cat(fraction[:-1].any(), fraction[-1])
             case "even":
                 return Cat(fraction.any(), fraction[-2:].all())

@@ -116,7 +116,9 @@ def encoder_unit(variant_name: str, unit: int) -> int:
 
 SELECTING_HARDWARE = pairwise(
     {
-        "selection": [s for s in CHOOSING_SELECTIONS if s.split("-")[1] in ("4o6", "3c", "6c")],
+        "selection": [
+            s for s in CHOOSING_SELECTIONS if s.split("-")[1] in ("4o6", "3c", "6c", "fc")
+        ],
         "cuts": ("", "o", "ao", "sto", "io", "iastefo", "aefo"),
         "turn": ("", "-turn"),
         "block": ("2", "4", "8", "16", "32"),

@@ -109,10 +109,10 @@ class BluntTerm(ErrorTerm):
         m = Module()
         sound = ErrorTerm(self.shapes)
         place(m, platform, "sound", sound, kind="sound_term")
-        whole = Cat(0, self.whole[1:])
+        blunt = Cat(Const(0, 1), self.significand[1:])
         m.d.comb += [
-            sound.whole.eq(whole),
-            sound.triple.eq(3 * Cat(whole, 1)),
+            sound.significand.eq(blunt),
+            sound.triple.eq(3 * blunt),
             sound.steps.eq(self.steps),
             sound.magnitude.eq(self.magnitude),
             self.product.eq(sound.product),

@@ -7,7 +7,7 @@ import pytest
 from emulator.errors import NotAvailableError, UnknownNameError
 from emulator.formats import FORMATS
 from emulator.recipes import BLOCK_SIZES, CHOOSING_SELECTIONS, SELECTIONS, recipe
-from rtl.select_variant import CANDIDATES, SelectVariant
+from rtl.select_variant import SELECT_RULES, SelectVariant
 from rtl.variants import CUTS, INPUTS, QuantizerVariant, default_variants, variant
 
 
@@ -52,7 +52,7 @@ def test_default_set() -> None:
         *(
             (f"quantizer-{s}-b16-bf16", NotAvailableError, r"hardware for rule '.*' is not avail")
             for s in CHOOSING_SELECTIONS
-            if "search" in s or "fc" in s
+            if "search" in s
         ),
         ("quantizer-ue5m3-absmax-b16-bf16-turn", UnknownNameError, r"unknown variant"),
         ("quantizer-ue5m3-3c-b16-bf16-turn-cutae", ValueError, r"cuts 'ae' lack o"),
@@ -74,14 +74,14 @@ def test_refused_names(name: str, error: type[Exception], message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "selection", [s for s in CHOOSING_SELECTIONS if s.split("-")[1] in CANDIDATES]
+    "selection", [s for s in CHOOSING_SELECTIONS if s.split("-")[1] in SELECT_RULES]
 )
 @pytest.mark.parametrize(("turn", "cuts"), [(False, ""), (True, ""), (True, "o"), (False, "ief")])
 def test_names_of_selecting_variants(selection: str, turn: bool, cuts: str) -> None:
     v = SelectVariant(recipe(f"{selection}-b8"), FORMATS["fp16"], cuts, turn)
     assert variant(v.name) == v
     assert v.module.isidentifier() and "__" not in v.module
-    candidates = {"4o6": 2, "3c": 3, "6c": 6}[v.recipe.rule]  # spec §15.1
+    candidates = {"4o6": 2, "3c": 3, "6c": 6, "fc": 2}[v.recipe.rule]  # spec §15.1
     assert v.interval == (candidates if turn else 1)  # spec §12.5
     waits = candidates - 1 if turn and set(v.cuts) & {"i", "a"} else 0
     assert v.latency == len(v.cuts) + waits
