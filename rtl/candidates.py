@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from collections.abc import Callable
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -68,22 +70,31 @@ class CandidateEncoder(wiring.Component):
             return m
         base = Signal(s.scale.storage_bits)
         up, down = Signal(), Signal()
-        with m.Switch(self.number):
-            for number, (source, offset) in enumerate(self.candidates):
-                with m.Case(number):
-                    m.d.comb += [
-                        base.eq(quotients[source]),
-                        up.eq(offset > 0),
-                        down.eq(offset < 0),
-                    ]
+        chosen: Value = Const(0)
+        for source, quotient in quotients.items():
+            chosen = chosen | Mux(self._is(lambda c, s=source: c[0] == s), quotient, 0)
+        m.d.comb += [
+            base.eq(chosen),
+            up.eq(self._is(lambda c: c[1] > 0)),
+            down.eq(self._is(lambda c: c[1] < 0)),
+        ]
         code = Mux(up, self._next(base, 1), Mux(down, self._next(base, -1), base))
         m.d.comb += self.scales[0].eq(self._checked(base, code))
         return m
 
+    def _is(self, wanted: Callable[[tuple[int | str, int]], bool]) -> Value:
+        """Whether the candidate of ``number`` is one of those wanted."""
+        numbers = [i for i, candidate in enumerate(self.candidates) if wanted(candidate)]
+        return Cat(*(self._number_is(i) for i in numbers)).any() if numbers else Const(0, 1)
+
+    def _number_is(self, number: int) -> Value:
+        return self.number == number if number else ~self.number.any()
+
     def _next(self, code: Value, offset: int) -> Value:
         """The code one up or down, clamped (spec §8.2)."""
         end = self.shapes.scale.max_code if offset > 0 else 0
-        return Mux(code == end, code, code + offset)[: len(code)]
+        at_end = code == end if end else ~code.any()
+        return Mux(at_end, code, code + offset)[: len(code)]
 
     def _finished(self, base: Value, offset: int) -> Value:
         return self._checked(base, self._next(base, offset) if offset else base)

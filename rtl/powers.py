@@ -6,7 +6,7 @@ are open is decided by the difference of two exponents.
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -194,18 +194,18 @@ class PowerElement(wiring.Component):
             reach6.eq(lane.fraction[1]),
             reach7.eq(lane.fraction.all()),
         ]
-        with m.Switch(lane.steps):
-            with m.Case(0):  # 4 times the scale: the threshold 5
-                m.d.comb += magnitude.eq(Cat(beyond5, 1, 1))
-            with m.Case(1):  # 2 times: 5/2 and 7/2
-                codes = Cat(beyond5 & ~reach7, reach7, 1)
-                m.d.comb += magnitude.eq(codes | Cat(self.infinite, self.infinite, 0))
-            with m.Case(2):  # 5/4 and 7/4
-                m.d.comb += magnitude.eq(Cat(beyond5 & ~reach7, ~reach7, reach7))
-            with m.Case(3):  # 1/2: 3/4
-                m.d.comb += magnitude.eq(Cat(~reach6, reach6, 0))
-            with m.Case(4):  # 1/4: itself
-                m.d.comb += magnitude.eq(above)
+        between = beyond5 & ~reach7
+        codes = [
+            Cat(beyond5, 1, 1),  # 4 times the scale: the threshold 5
+            Cat(between | self.infinite, reach7 | self.infinite, 1),  # 2 times: 5/2 and 7/2
+            Cat(between, ~reach7, reach7),  # 5/4 and 7/4
+            Cat(~reach6, reach6, 0),  # 1/2: 3/4
+            Cat(above, 0, 0),  # 1/4: itself
+            *3 * [Const(0, 3)],
+        ]
+        for bit in lane.steps:
+            codes = [Mux(bit, *pair[::-1]) for pair in zip(codes[::2], codes[1::2], strict=True)]
+        m.d.comb += magnitude.eq(codes[0])
         m.d.comb += self.code.eq(Cat(magnitude, lane.sign))
         return m
 

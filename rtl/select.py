@@ -169,8 +169,10 @@ class _Selecting(wiring.Component):
                 place(m, platform, f"steps{k}_{i}", stepper, kind="steps")
                 place(m, platform, f"element{k}_{i}", element, kind="element")
                 above = Signal(3, name=f"above{k}_{i}")
-                # A subnormal has the exponent of field 1, without a leading one (spec §2.1).
-                low = lane.exponent[:3] | ~leading[i]
+                # A subnormal has the exponent of field 1, without a leading one (spec §2.1); where
+                # it counts, three bits show it.
+                low = lane.exponent[:3]
+                low = low | (reference.tiny & ~low.any())
                 m.d.comb += [
                     stepper.reference.eq(reference),
                     element.stepped.eq(stepper.stepped),
@@ -261,13 +263,14 @@ class SelectQuantizer(_Selecting):
         chooser = FirstLargest(len(found.merits[0]), variant.candidates)
         place(m, platform, "chooser", chooser, kind="chooser")
         m.d.comb += chooser.decided.eq(found.about)
-        word = Signal(len(found.words[0]))
-        with m.Switch(chooser.winner):
-            for k, (merit, candidate) in enumerate(zip(found.merits, found.words, strict=True)):
-                m.d.comb += chooser.merits[k].eq(merit)
-                with m.Case(k):
-                    m.d.comb += word.eq(candidate)
-        out = pipe.cut("o", {"word": word})
+        m.d.comb += [
+            port.eq(merit) for port, merit in zip(chooser.merits, found.merits, strict=True)
+        ]
+        words = list(found.words)
+        for bit in chooser.winner:
+            words += words[-1:] if len(words) % 2 else []
+            words = [Mux(bit, *pair[::-1]) for pair in zip(words[::2], words[1::2], strict=True)]
+        out = pipe.cut("o", {"word": words[0]})
         m.d.comb += [
             self.o.payload.eq(out.word),
             self.o.valid.eq(pipe.valid),
@@ -299,7 +302,7 @@ class SelectInTurn(_Selecting):
         place(m, platform, "candidate_encoder", encoder, kind="candidates")
         m.d.comb += [encoder.amax.eq(at.amax), encoder.number.eq(number)]
         about = Signal(3)
-        m.d.comb += about.eq(Cat(number == 0, number == last, self.decided(at.amax)))
+        m.d.comb += about.eq(Cat(~number.any(), number == last, self.decided(at.amax)))
         lanes = numbered([at[f"x{i}"] for i in range(self.lanes)])
         scale = {"scale0": encoder.scales[0]}
         at = pipe.cut("s", {**scale, "about": about, "peak": at.amax.exponent, **lanes})

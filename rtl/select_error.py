@@ -74,10 +74,10 @@ class ErrorTerm(wiring.Component):
             power.eq(Cat((c[1] & ~c[0]) | (c[2] & ~c[1] & c[0]), c[2] & (c[1] | ~c[0]))),
             factor.eq(Mux(odd, self.triple, self.significand) & present.replicate(len(factor))),
         ]
-        with m.Switch(c):
-            for code, square in enumerate((0, 1, 4, 9, 16, 36, 64, 144)):
-                with m.Case(code):
-                    m.d.comb += self.square.eq(square)
+        squares = (0, 1, 4, 9, 16, 36, 64, 144)
+        for bit in range(8):
+            codes = [c == code for code in range(1, 8) if squares[code] >> bit & 1]
+            m.d.comb += self.square[bit].eq(Cat(*codes).any())
         m.d.comb += [
             amount.eq(self.steps + power - 1),
             self.product.eq(factor << amount),

@@ -25,6 +25,9 @@ NAMES = [
     "quantizer-e8m0-floor-b8-fp16-cuti",
     "quantizer-e8m0-ceil-b2-fp32-cuta",
     "quantizer-e8m0-even-b4-bf16-cuts",
+    "quantizer-ue5m3-4o6-b2-bf16",
+    "quantizer-ue4m3-6c-b2-fp16-turn",
+    "quantizer-e8m0-fc-b2-bf16-turn-cuto",
 ]
 
 
