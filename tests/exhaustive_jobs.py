@@ -140,6 +140,22 @@ def selecting_hardware_unit(unit: int) -> int:
     return report.cocotb_words + report.driver_words
 
 
+CLAMPED = [
+    f"quantizer-{scale}-{rule}-b{block}-{x}-turn"
+    for scale, x in (("ue4m3", "bf16"), ("ue5m3", "bf16"), ("ue4m3", "fp32"), ("ue4m3", "fp16"))
+    for rule in ("3c", "6c")
+    for block in (4, 16, 32)
+]
+"""Variants in whose blocks a clamped scale and the one before it are candidates."""
+
+
+def clamped_unit(unit: int) -> int:
+    """Blocks with a clamped scale, up to where errors are not looked at and beyond."""
+    from cocotb_tests.test_select import clamped_run
+
+    return sum(clamped_run(CLAMPED[unit], blocks=50_000, seed=seed) for seed in range(4))
+
+
 def select_area_unit(unit: int) -> int:
     """The areas of quantizers that choose, against their limits."""
     from tests.compare.test_select_area import LIMITS_GE, check_limit
@@ -290,6 +306,18 @@ def jobs() -> list[Job]:
             (),
             len(SELECTING_HARDWARE),
             sources=HARDWARE,
+        )
+    )
+    found.append(
+        Job(
+            "quantizers that choose, clamped scales",
+            "Verilator with kernels",
+            "spec §8.2, §15.3",
+            f"{here}:clamped_unit",
+            (),
+            len(CLAMPED),
+            len(CLAMPED) * 200_000,
+            HARDWARE,
         )
     )
     found.append(
