@@ -73,6 +73,11 @@ class SelectVariant(QuantizerVariant):
                 f"{self.recipe.name}: hardware for tensor scale {self.recipe.tensor_scale!r} with "
                 "a selection is not available yet"
             )
+        if self.recipe.error_bits is not None or self.recipe.sr_bits is not None:
+            raise NotAvailableError(
+                f"{self.recipe.name}: hardware for a selection is available with exact errors and "
+                "rounding to nearest even only"
+            )
         if self.input.name not in INPUTS:
             raise ValueError(f"input format {self.input.name} is not one of {', '.join(INPUTS)}")
         if self.recipe.block_size > MAX_LANES:
