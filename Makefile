@@ -42,8 +42,7 @@ exhaustive: $(STAMP)
 	@$(BIN)/python -m tests.exhaustive --record docs/verification.md
 
 bench: $(STAMP)
-	@$(BIN)/python -m benchmarks.bench_quantize
-	@$(BIN)/python -m benchmarks.bench_dot
+	@$(BIN)/finescale bench --all
 	@$(BIN)/python -m benchmarks.bench_simulation
 
 smoke: $(STAMP)

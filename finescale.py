@@ -11,14 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from emulator.blocks import BlockFormat as BlockFormat
+    from emulator.compressed_tensors_io import (
+        compressed_tensors_config as compressed_tensors_config,
+    )
+    from emulator.compressed_tensors_io import kept_tensor_scale as kept_tensor_scale
+    from emulator.compressed_tensors_io import read_compressed_tensors as read_compressed_tensors
+    from emulator.compressed_tensors_io import write_compressed_tensors as write_compressed_tensors
     from emulator.dot import dot as dot
     from emulator.dot import matmul as matmul
     from emulator.formats import FORMATS as FORMATS
     from emulator.formats import Format as Format
+    from emulator.interchange import pack as pack
+    from emulator.interchange import unpack as unpack
     from emulator.peers import peer as peer
     from emulator.peers import peer_names as peer_names
     from emulator.recipes import Recipe as Recipe
     from emulator.recipes import recipe as recipe
+    from emulator.swizzle import swizzle as swizzle
+    from emulator.swizzle import unswizzle as unswizzle
     from emulator.tensor import Quantized as Quantized
     from emulator.tensor import decode as decode
     from emulator.tensor import dequantize as dequantize
@@ -42,6 +52,14 @@ _HOMES = {
     "decode": "emulator.tensor",
     "dot": "emulator.dot",
     "matmul": "emulator.dot",
+    "pack": "emulator.interchange",
+    "unpack": "emulator.interchange",
+    "swizzle": "emulator.swizzle",
+    "unswizzle": "emulator.swizzle",
+    "compressed_tensors_config": "emulator.compressed_tensors_io",
+    "kept_tensor_scale": "emulator.compressed_tensors_io",
+    "read_compressed_tensors": "emulator.compressed_tensors_io",
+    "write_compressed_tensors": "emulator.compressed_tensors_io",
 }
 
 __all__ = [*_HOMES, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]

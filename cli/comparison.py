@@ -72,9 +72,9 @@ def compare(
     A variant gets a row only if its simulation was right in every word. Results are kept by
     content in build/cache: a second run takes seconds, and an interrupted one goes on.
     """
-    from rtl.variants import quantizer
+    from rtl.variants import variant
 
-    chosen = [quantizer(n) for n in names] if names else None
+    chosen = [variant(n) for n in names] if names else None
     if tensor is None and (key is not None or dtype is not None):
         raise ValueError("--key and --dtype go with --tensor FILE")
 
@@ -103,9 +103,12 @@ def compare(
     if as_json:
         print_json(found.to_json())
     else:
-        from compare.table import rich_table
+        from compare.table import as_rich, quantizers, rich_table, unit_grids
 
-        show_table(rich_table(found))
+        if quantizers(found) or not found.rows:
+            show_table(rich_table(found))
+        for unit, grid in unit_grids(found).items():
+            show_table(as_rich(grid, f"{unit}. Gates: {found.mapping}."))
         say(f"{folder / 'comparison.json'}, {folder / 'comparison.md'}")
     _require_all(found)
     _publish(found, report, readme)

@@ -21,8 +21,11 @@ def register(app: typer.Typer) -> None:
         export,
         "$ finescale export quantizer-ue5m3-absmax-b16-bf16 -o verilog",
         "verilog/quantizer_ue5m3_absmax_b16_bf16.v",
-        "verilog/waivers.vlt",
         "...",
+        "",
+        "$ finescale export quantizer-ue5m3-absmax-b16-bf16 -o verilog --testbench",
+        "$ cd verilog && iverilog -g2012 -f filelist.f quantizer_*_tb.sv -o tb && vvp tb",
+        "PASS 2000 words of quantizer-ue5m3-absmax-b16-bf16 identical, ...",
         "",
         "The file is clean in: verilator --lint-only -Wall waivers.vlt FILE.v",
     )
@@ -45,21 +48,47 @@ def export(
         typer.Argument(metavar="VARIANT", help="e.g. quantizer-ue5m3-absmax-b16-bf16."),
     ],
     folder: Annotated[Path, typer.Option("--output", "-o", help="Folder for the files.")],
+    interface: Annotated[
+        str,
+        typer.Option("--interface", help="stream (spec §12.1) or axis (AXI4-Stream around it)."),
+    ] = "stream",
+    testbench: Annotated[
+        bool,
+        typer.Option("--testbench", help="A self-checking SystemVerilog testbench with vectors."),
+    ] = False,
+    vectors: Annotated[
+        Path | None,
+        typer.Option("--vectors", metavar="DIR", help="Golden vectors for the testbench."),
+    ] = None,
+    blocks: Annotated[
+        int, typer.Option("--blocks", help="Least number of words for the testbench.")
+    ] = 2_000,
     as_json: Json = False,
 ) -> None:
-    """Write the Verilog of variants, and the list of lint warnings that are waived, with reasons.
+    """Write the Verilog of variants, with a file list and a FuseSoC core for each.
 
     The same variant always gives the same bytes; the head of each file says what its ports mean.
+    A testbench replays its vectors in any simulator, without Python.
     """
+    from rtl.package import package, write_package
     from rtl.variants import variant
-    from rtl.verilog import export as export_variant
 
     chosen = [variant(n) for n in dict.fromkeys(names)]
-    files: list[Path] = []
+    if vectors is not None and not testbench:
+        raise ValueError(f"--vectors {vectors} goes with --testbench")
+    benches: dict[str, dict[str, str]] = {}
     with progress("export", off=as_json) as show:
-        for number, v in enumerate(chosen):
-            show(v.name, number, len(chosen))
-            files += [f for f in export_variant(v, folder) if f not in files]
+        for number, v in enumerate(chosen if testbench else []):
+            from cocotb_tests.testbench import bench_files
+            from cocotb_tests.vectors import gather
+
+            show(f"{v.name} testbench", number, 2 * len(chosen))
+            benches[v.module] = bench_files(gather(v, blocks, vectors=vectors), interface)
+        show("Verilog", len(chosen), 2 * len(chosen))
+        texts = package(chosen, interface, {m: list(files) for m, files in benches.items()})
+        for files in benches.values():
+            texts |= files
+        files = write_package(folder, texts)
     if as_json:
         modules = {
             v.module: {p: {"direction": d, "width": w} for p, (d, w) in v.ports.items()}

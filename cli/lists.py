@@ -14,9 +14,12 @@ from emulator.recipes import (
     AVAILABLE_RULES,
     BLOCK_SIZES,
     CHOOSING_SELECTIONS,
+    ERROR_BITS,
     GRAMMAR,
+    LIMITED_SELECTIONS,
     RULES,
     SELECTIONS,
+    VOTING_SELECTIONS,
     Recipe,
     recipe,
     recipe_names,
@@ -25,13 +28,13 @@ from emulator.recipes import (
 RULE_TEXT: Mapping[str, str] = {
     "absmax": "amax / 6, rounded to the scale format (spec §8.1)",
     "4o6": "the better of amax / 6 and amax / 4, by exact squared error (spec §15.1)",
-    "4o6t": "4o6 in table form",
+    "4o6t": "amax / 6 or amax / 4, by a sum of small table values (spec §17.6)",
     "3c": "the best of amax / 6, one code below it, and amax / 4 (spec §15.1)",
     "6c": "the best of amax / 6, amax / 4 and the codes beside both (spec §15.1)",
     "search": "the best of all scale codes (spec §15.5)",
-    "top2": "chosen from the two largest magnitudes",
-    "top3": "chosen from the three largest magnitudes",
-    "pop": "chosen by a count of set bits",
+    "top2": "amax / 6 or amax / 4, by the second largest magnitude (spec §18.4)",
+    "top3": "amax / 6 or amax / 4, by the second and third largest (spec §18.4)",
+    "pop": "amax / 6 or amax / 4, by counts of magnitudes in four ranges (spec §18.6)",
     "floor": "2^(floor(log2 amax) - 2), as in OCP MX v1.0 (spec §8.4)",
     "ceil": "smallest power of two with amax / scale <= 6 (spec §8.5)",
     "even": "power of two with amax / scale in [3.5, 7) (spec §8.6)",
@@ -95,12 +98,23 @@ def _show_recipe(r: Recipe) -> None:
         f"{r.name}: {r.block_size} {r.element.name} elements per {r.scale.name} scale, "
         f"{float(r.block_format.bits_per_element):g} bits per element"
     )
-    say(f"scale: {RULE_TEXT[r.rule]}")
+    say(f"scale: {_rule_text(r)}")
     if r.prevent_zero:
         say("pz: scale code 0 is replaced by 1 (spec §8.3)")
     if r.tensor_scale is not None:
         say(f"tensor scale: {_tensor_scale_text(r)}")
+    if r.sr_bits is not None:
+        say(f"elements: rounded at random, {r.sr_bits} random bits each (spec §19.2)")
     say(r.unavailable or "available")
+
+
+def _rule_text(r: Recipe) -> str:
+    """How the scale is chosen, limited width included."""
+    text = RULE_TEXT[r.rule]
+    if r.error_bits is None:
+        return text
+    choice = text.partition(" (")[0].partition(", by exact")[0]
+    return f"{choice}; errors seen through {r.error_bits} bits (spec §17.3)"
 
 
 def _tensor_scale_text(r: Recipe) -> str:
@@ -115,10 +129,15 @@ def _tensor_scale_text(r: Recipe) -> str:
 
 def _recipes_tables() -> None:
     rows = []
-    for selection in (*SELECTIONS, *CHOOSING_SELECTIONS):
+    for selection in (
+        *SELECTIONS,
+        *CHOOSING_SELECTIONS,
+        *LIMITED_SELECTIONS,
+        *VOTING_SELECTIONS,
+    ):
         sizes = [recipe(f"{selection}-b{b}") for b in BLOCK_SIZES]
         bits = [f"{float(r.block_format.bits_per_element):g}" for r in sizes]
-        text = RULE_TEXT[sizes[0].rule] + ("; code 0 becomes 1" if sizes[0].prevent_zero else "")
+        text = _rule_text(sizes[0]) + ("; code 0 becomes 1" if sizes[0].prevent_zero else "")
         rows.append((f"{selection}-bN", *bits, text))
     sized = [f"N={b}" for b in BLOCK_SIZES]
     table(("recipe", *sized, "how the scale is chosen"), rows, right=sized)
@@ -127,13 +146,18 @@ def _recipes_tables() -> None:
     say("Aliases: " + ", ".join(f"{a} = {r}" for a, r in ALIASES.items()))
     say(
         f"Tensor scales, with each recipe of ue4m3 or ue5m3: {', '.join(TENSOR_SCALES)} "
-        "(h256: ue4m3 only; spec §14)"
+        "(h256: ue4m3 only; 4o6t: hp2 only; spec §14)"
     )
+    say(
+        f"Widths of a selection's errors, with 4o6, 3c and 6c: -e{ERROR_BITS[0]} to "
+        f"-e{ERROR_BITS[-1]} (spec §17)"
+    )
+    say("Stochastic rounding, with each recipe: -sr<bits>, 1 to 32, before -pz (spec §19)")
     say("\nUnderstood in names, but not available yet:")
     for rule in RULES:
         if rule not in AVAILABLE_RULES:
             say(f"  rule {rule}: {RULE_TEXT[rule]}")
-    say("  element formats other than e2m1; -e (width of an error datapath); -sr (random bits)")
+    say("  element formats other than e2m1")
 
 
 def variants(

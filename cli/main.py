@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cli import comparison, disagree, formats, hardware, lists, tensors, vectors
+from cli import bench, comparison, disagree, formats, hardware, lists, tensors, vectors
 from cli.show import explain, say
 from emulator.errors import FinescaleError, MismatchError
 from emulator.version import SPEC_VERSION
@@ -72,6 +72,7 @@ vectors.register(app)
 hardware.register(app)
 comparison.register(app)
 disagree.register(app)
+bench.register(app)
 
 
 def _line(error: BaseException) -> str:

@@ -61,8 +61,8 @@ def write(
         list[str] | None,
         typer.Option(
             "--stimulus",
-            help="zeros, subnormals, specials, scales, elements, extremes, sweep or random "
-            "(repeatable); all but sweep if left out.",
+            help="zeros, subnormals, specials, scales, elements, extremes, choices, spread, equal, "
+            "sweep or random (repeatable); if left out, all that test the recipe but sweep.",
         ),
     ] = None,
     blocks: Annotated[
@@ -145,8 +145,8 @@ def _chooser(wanted: list[str]) -> Callable[[Recipe, Format], list[str]]:
 
     def choose(r: Recipe, x_format: Format) -> list[str]:
         known = stimulus_names(r, x_format)
-        full = [n if n in known else f"{n}-{r.scale.name}" for n in dict.fromkeys(wanted)]
-        return [f if f in known else n for f, n in zip(full, dict.fromkeys(wanted), strict=True)]
+        short = {name.split("-")[0]: name for name in known} | {name: name for name in known}
+        return [short.get(name, name) for name in dict.fromkeys(wanted)]
 
     return choose
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from cocotb_tests.axis import AxisSubject
 from cocotb_tests.quantizer_subject import QuantizerSubject
 from cocotb_tests.subject import Subject
 from rtl.variants import Variant
 
-SUBJECTS: dict[str, type[Subject[Any]]] = {"quantizer": QuantizerSubject}
+SUBJECTS: dict[str, type[Subject[Any]]] = {
+    "axis": AxisSubject,
+    "quantizer": QuantizerSubject,
+}
 """Class of the subjects of each unit."""
 
 

@@ -17,7 +17,7 @@ from compare.liberty import Library
 from compare.results import Row, Verified
 from compare.synthesis import SCRIPTS, SIZING, Mapped, Synthesis, synthesize
 from emulator.errors import MismatchError
-from rtl.variants import QuantizerVariant
+from rtl.variants import QuantizerVariant, Variant
 
 SIGMAS = (0.003, 0.013, 0.05, 1.0)
 SAMPLES = 1 << 22
@@ -50,7 +50,7 @@ class TensorFile:
 class Job:
     """One variant and all that its row depends on."""
 
-    variant: QuantizerVariant
+    variant: Variant
     cache: Path
     library: Library | None = None
     tensors: TensorFile | None = None
@@ -93,17 +93,23 @@ def evaluate(job: Job, *, compute: bool = True) -> Row:
     verilog: str = remember("verilog", _verilog_inputs(job), lambda: _verilog(job.variant))
     verified = remember("verify", _verify_inputs(job, verilog), lambda: _verify(job, verilog))
     mapped = remember("synthesis", _synthesis_inputs(job, verilog), lambda: _map(job, verilog))
-    errors = remember("error", _error_inputs(job), lambda: _normal_errors(job))
+    errors: dict[float, float] = {}
     tensors: dict[str, float] = {}
     total = None
-    if job.tensors is not None:
-        found = remember("tensors", _tensor_inputs(job), lambda: _tensor_errors(job))
-        tensors, total = found["tensors"], found["total"]
+    if isinstance(job.variant, QuantizerVariant):
+        quantizer = job.variant
+        inputs = _error_inputs(job, quantizer)
+        found = remember("error", inputs, lambda: _normal_errors(job, quantizer))
+        errors = {sigma: found[f"{sigma:g}"] for sigma in job.sigmas}
+        if job.tensors is not None:
+            inputs = _tensor_inputs(job.tensors, quantizer)
+            found = remember("tensors", inputs, lambda: _tensor_errors(job, quantizer))
+            tensors, total = found["tensors"], found["total"]
     return Row(
         job.variant,
         Verified(**verified),
         Synthesis(mapped["top"], mapped["library"], tuple(Mapped(**m) for m in mapped["mappings"])),
-        {sigma: errors[f"{sigma:g}"] for sigma in job.sigmas},
+        errors,
         tensors,
         total,
     )
@@ -114,7 +120,7 @@ def _verilog_inputs(job: Job) -> Any:
     return [job.variant.name, source_digest(*VERILOG_SOURCES), tools]
 
 
-def _verilog(variant: QuantizerVariant) -> str:
+def _verilog(variant: Variant) -> str:
     from rtl.verilog import to_verilog
 
     return to_verilog(variant)
@@ -160,16 +166,16 @@ def _map(job: Job, verilog: str) -> dict[str, Any]:
     return asdict(synthesize(verilog, job.variant.module, liberty=job.library, scripts=job.scripts))
 
 
-def _error_inputs(job: Job) -> Any:
+def _error_inputs(job: Job, variant: QuantizerVariant) -> Any:
     tools = tool_versions("numpy", "numba", "ml_dtypes")
-    subject = [job.variant.recipe.name, job.variant.input.name]
+    subject = [variant.recipe.name, variant.input.name]
     return [*subject, job.sigmas, job.samples, SEED, source_digest(*QUALITY_SOURCES), tools]
 
 
-def _normal_errors(job: Job) -> dict[str, float]:
+def _normal_errors(job: Job, variant: QuantizerVariant) -> dict[str, float]:
     from compare.quality import normal_error
 
-    recipe, input_format = job.variant.recipe, job.variant.input
+    recipe, input_format = variant.recipe, variant.input
     return {
         f"{sigma:g}": normal_error(
             recipe, input_format, sigma, samples=job.samples, seed=SEED
@@ -178,21 +184,20 @@ def _normal_errors(job: Job) -> dict[str, float]:
     }
 
 
-def _tensor_inputs(job: Job) -> Any:
-    assert job.tensors is not None
+def _tensor_inputs(tensors: TensorFile, variant: QuantizerVariant) -> Any:
     tools = tool_versions("numpy", "numba", "ml_dtypes")
-    subject = [job.variant.recipe.name, job.variant.input.name]
-    file = [job.tensors.sha256, job.tensors.path.suffix, job.tensors.key, job.tensors.dtype]
+    subject = [variant.recipe.name, variant.input.name]
+    file = [tensors.sha256, tensors.path.suffix, tensors.key, tensors.dtype]
     return [*subject, file, source_digest(*QUALITY_SOURCES), tools]
 
 
-def _tensor_errors(job: Job) -> dict[str, Any]:
+def _tensor_errors(job: Job, variant: QuantizerVariant) -> dict[str, Any]:
     from compare.quality import Error, tensor_error
     from compare.tensors import matrices, read_tensors
 
     assert job.tensors is not None
     found = matrices(read_tensors(job.tensors.path, job.tensors.key, job.tensors.dtype))
-    recipe, input_format = job.variant.recipe, job.variant.input
+    recipe, input_format = variant.recipe, variant.input
     errors = {name: tensor_error(recipe, input_format, x) for name, x in found.items()}
     total = sum(errors.values(), Error(0.0, 0.0, 0))
     return {"tensors": {n: e.relative for n, e in errors.items()}, "total": total.relative}

@@ -10,7 +10,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from compare.cache import write_atomically
 from compare.results import Comparison
 from compare.synthesis import SCRIPTS, SIZING
-from compare.table import BASELINE, main_grid, matrix_grid, ratio_grid, total_grid
+from compare.table import (
+    BASELINE,
+    main_grid,
+    matrix_grid,
+    quantizers,
+    ratio_grid,
+    total_grid,
+    unit_grids,
+)
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -31,10 +39,11 @@ def to_markdown(comparison: Comparison) -> str:
         autoescape=False,  # the page is Markdown, made from this program's own names and numbers
     )
     ratios = ratio_grid(comparison)
-    measured = comparison.tensor_file is not None and comparison.rows
+    measured = comparison.tensor_file is not None and quantizers(comparison)
     return environment.get_template("comparison.md.j2").render(
         comparison=comparison,
-        table=main_grid(comparison).markdown(),
+        table=main_grid(comparison).markdown() if quantizers(comparison) else "",
+        units={unit: grid.markdown() for unit, grid in unit_grids(comparison).items()},
         ratios=ratios.markdown() if ratios.rows else "",
         baseline=BASELINE,
         totals=total_grid(comparison).markdown() if measured else "",

@@ -8,10 +8,10 @@ from fractions import Fraction
 from typing import Any
 
 from compare.synthesis import Spread, Synthesis
-from rtl.variants import QuantizerVariant
+from rtl.variants import QuantizerVariant, Variant
 
 SCHEMA = "finescale-comparison"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,12 @@ class Row:
     """One verified variant.
 
     Attributes:
-        errors: relative squared error on N(0, sigma), by sigma.
+        errors: relative squared error on N(0, sigma), by sigma; empty where nothing is quantized.
         tensors: the same on each weight matrix of the user's file, by name; empty without one.
         tensors_total: the same over all of them; None without a file.
     """
 
-    variant: QuantizerVariant
+    variant: Variant
     verified: Verified
     synthesis: Synthesis
     errors: Mapping[float, float]
@@ -47,16 +47,23 @@ class Row:
     tensors_total: float | None
 
     @property
-    def bits_per_element(self) -> Fraction:
-        """Storage of one element, its share of the scale included."""
-        return self.variant.recipe.block_format.bits_per_element
+    def quantizer(self) -> QuantizerVariant | None:
+        """The variant, if it quantizes blocks."""
+        return self.variant if isinstance(self.variant, QuantizerVariant) else None
+
+    @property
+    def bits_per_element(self) -> Fraction | None:
+        """Storage of one element, its share of the scale included; None if it quantizes nothing."""
+        if self.quantizer is None:
+            return None
+        return self.quantizer.recipe.block_format.bits_per_element
 
 
 @dataclass(frozen=True)
 class Failure:
     """A variant without a row, and why."""
 
-    variant: QuantizerVariant
+    variant: Variant
     reason: str
 
 
@@ -120,16 +127,12 @@ class Comparison:
 
 
 def _row_json(row: Row) -> dict[str, Any]:
-    recipe, synthesis = row.variant.recipe, row.synthesis
+    synthesis, bits = row.synthesis, row.bits_per_element
     return {
         "variant": row.variant.name,
-        "recipe": recipe.name,
-        "scale": recipe.scale.name,
-        "rule": recipe.rule,
-        "prevent_zero": recipe.prevent_zero,
-        "block_size": recipe.block_size,
-        "input": row.variant.input.name,
-        "bits_per_element": float(row.bits_per_element),
+        "unit": row.variant.unit,
+        "parts": row.variant.parts(),
+        "bits_per_element": None if bits is None else float(bits),
         "verified_words": row.verified.words,
         "latency_cycles": row.verified.latency,
         "interval_cycles": row.verified.interval,

@@ -29,7 +29,7 @@ from compare.results import CellLibrary, Comparison, Failure, Row
 from compare.synthesis import GENERIC, SCRIPTS
 from emulator.errors import FileFormatError, FinescaleError
 from emulator.version import SPEC_VERSION
-from rtl.variants import QuantizerVariant
+from rtl.variants import Variant, default_variants
 
 WORKERS = 2
 REASON_LINES = 2
@@ -46,7 +46,7 @@ class Progress(Protocol):
 
 
 def compare(
-    variants: Sequence[QuantizerVariant] | None = None,
+    variants: Sequence[Variant] | None = None,
     *,
     liberty: Library | None = None,
     tensors: str | Path | None = None,
@@ -80,16 +80,16 @@ def compare(
         FileFormatError: if the file of weights is no such file.
         ToolError: if a tool is missing.
     """
-    chosen = list(dict.fromkeys(QuantizerVariant.defaults() if variants is None else variants))
+    chosen = list(dict.fromkeys(default_variants() if variants is None else variants))
     if not chosen:
         raise ValueError("no variant to compare")
     file = None if tensors is None else _tensor_file(Path(tensors), key, dtype)
     home = ROOT / FOLDER if cache is None else cache
     jobs = [Job(v, home.resolve(), liberty, file, samples=samples) for v in chosen]
 
-    outcomes: dict[QuantizerVariant, Row | Failure] = {}
+    outcomes: dict[Variant, Row | Failure] = {}
 
-    def done(variant: QuantizerVariant, outcome: Row | Failure, cached: bool) -> None:
+    def done(variant: Variant, outcome: Row | Failure, cached: bool) -> None:
         outcomes[variant] = outcome
         if progress is not None:
             progress(len(outcomes), len(jobs), outcome, cached)
@@ -103,7 +103,7 @@ def compare(
     if missing:
         _require_tools()
         # The largest first: a long job at the end would leave one worker idle.
-        missing.sort(key=lambda job: -job.variant.recipe.block_size)
+        missing.sort(key=lambda job: -job.variant.input_layout.width)
         for job, outcome in _run(missing, workers):
             done(job.variant, outcome, False)
 
@@ -162,7 +162,7 @@ def _describe(liberty: Library) -> CellLibrary:
 
 
 def _command(
-    variants: Sequence[QuantizerVariant] | None, liberty: Library | None, file: TensorFile | None
+    variants: Sequence[Variant] | None, liberty: Library | None, file: TensorFile | None
 ) -> str:
     """The command line, with file names for paths: the report names no machine's folders."""
     words = ["finescale", "compare", *(v.name for v in variants or ())]

@@ -11,6 +11,7 @@ from rich.table import Table
 from compare.results import Comparison, Row
 from compare.synthesis import Spread
 from emulator.generated import update_file
+from rtl.variants import QuantizerVariant
 
 BEGIN, END = "<!-- comparison:begin -->", "<!-- comparison:end -->"
 """Markers in the README between which the table stands."""
@@ -48,23 +49,44 @@ def range_text(spread: Spread) -> str:
 
 
 def main_grid(comparison: Comparison) -> Grid:
-    """All columns of the comparison, one row per variant."""
-    rows = comparison.rows
+    """All columns of the comparison, one row per quantizer."""
+    rows = [row for row, _ in quantizers(comparison)]
     sigmas = list(rows[0].errors) if rows else []
     cells = comparison.library is not None
-    headings = ["variant", "bits/element", "logic GE", "logic GE range", "register GE"]
-    headings += ["levels", *(["delay ps"] if cells else []), "latency", "interval"]
+    headings = ["variant", "bits/element", *_gate_headings(cells)]
     headings += [f"error σ={sigma:g}" for sigma in sigmas]
     if comparison.tensor_file is not None:
         headings.append(f"error {comparison.tensor_file}")
     return Grid(tuple(headings), tuple(_cells(row, cells) for row in rows))
 
 
-def _cells(row: Row, with_delay: bool) -> tuple[str, ...]:
+def unit_grids(comparison: Comparison) -> dict[str, Grid]:
+    """For each unit that is no quantizer its gates and cycles, one row per variant."""
+    cells = comparison.library is not None
+    found: dict[str, list[Row]] = {}
+    for row in comparison.rows:
+        if row.quantizer is None:
+            found.setdefault(row.variant.unit, []).append(row)
+    headings = ("variant", *_gate_headings(cells))
+    return {
+        unit: Grid(headings, tuple((r.variant.name, *_gate_cells(r, cells)) for r in rows))
+        for unit, rows in found.items()
+    }
+
+
+def quantizers(comparison: Comparison) -> list[tuple[Row, QuantizerVariant]]:
+    """The rows of quantizers."""
+    return [(row, row.quantizer) for row in comparison.rows if row.quantizer is not None]
+
+
+def _gate_headings(with_delay: bool) -> list[str]:
+    delay = ["delay ps"] if with_delay else []
+    return ["logic GE", "logic GE range", "register GE", "levels", *delay, "latency", "interval"]
+
+
+def _gate_cells(row: Row, with_delay: bool) -> list[str]:
     synthesis = row.synthesis
     cells = [
-        row.variant.name,
-        f"{float(row.bits_per_element):g}",
         ge_text(synthesis.logic),
         range_text(synthesis.logic),
         ge_text(synthesis.registers),
@@ -72,7 +94,12 @@ def _cells(row: Row, with_delay: bool) -> tuple[str, ...]:
     ]
     if with_delay:
         cells.append("" if synthesis.delay_ps is None else f"{synthesis.delay_ps.median:,.0f}")
-    cells += [str(row.verified.latency), f"{row.verified.interval:g}"]
+    return [*cells, str(row.verified.latency), f"{row.verified.interval:g}"]
+
+
+def _cells(row: Row, with_delay: bool) -> tuple[str, ...]:
+    cells = [row.variant.name, f"{float(row.bits_per_element or 0):g}"]
+    cells += _gate_cells(row, with_delay)
     cells += [error_text(error) for error in row.errors.values()]
     if row.tensors_total is not None:
         cells.append(error_text(row.tensors_total))
@@ -86,12 +113,13 @@ MATRIX_BLOCK = 16
 
 def ratio_grid(comparison: Comparison) -> Grid:
     """Logic, registers and error of each row over those of `BASELINE` at the same block size."""
-    shapes = {_shape(r): r for r in comparison.rows if r.variant.recipe.selection == BASELINE}
-    sigmas = list(comparison.rows[0].errors) if comparison.rows else []
+    found = quantizers(comparison)
+    shapes = {_shape(v): row for row, v in found if v.recipe.selection == BASELINE}
+    sigmas = list(found[0][0].errors) if found else []
     headings = ("variant", "logic", "registers", *(f"error σ={sigma:g}" for sigma in sigmas))
     rows = []
-    for row in comparison.rows:
-        base = shapes.get(_shape(row))
+    for row, v in found:
+        base = shapes.get(_shape(v))
         if base is None or base is row:
             continue
         pairs = [
@@ -99,20 +127,20 @@ def ratio_grid(comparison: Comparison) -> Grid:
             (row.synthesis.registers.median, base.synthesis.registers.median),
             *((row.errors[s], base.errors[s]) for s in sigmas),
         ]
-        rows.append((row.variant.name, *(f"{a / b:.3f}" if b else "" for a, b in pairs)))
+        rows.append((v.name, *(f"{a / b:.3f}" if b else "" for a, b in pairs)))
     return Grid(headings, tuple(rows))
 
 
-def _shape(row: Row) -> tuple[object, ...]:
+def _shape(variant: QuantizerVariant) -> tuple[object, ...]:
     """What has to be the same for two rows to be comparable."""
-    return row.variant.recipe.block_size, row.variant.input, row.variant.cuts
+    return variant.recipe.block_size, variant.input, variant.cuts
 
 
 def total_grid(comparison: Comparison) -> Grid:
     """Error over all matrices of the user's file: a row per selection, a column per block size."""
     totals = {
-        (r.variant.recipe.selection, r.variant.input.name, r.variant.recipe.block_size): r
-        for r in comparison.rows
+        (v.recipe.selection, v.input.name, v.recipe.block_size): row
+        for row, v in quantizers(comparison)
     }
     blocks = sorted({block for _, _, block in totals})
     kinds = list(dict.fromkeys((selection, source) for selection, source, _ in totals))
@@ -126,19 +154,26 @@ def total_grid(comparison: Comparison) -> Grid:
 
 def matrix_grid(comparison: Comparison) -> Grid:
     """Error on each matrix of the user's file: a column per recipe of one block size."""
-    sizes = [row.variant.recipe.block_size for row in comparison.rows]
+    found = quantizers(comparison)
+    sizes = [v.recipe.block_size for _, v in found]
     block = MATRIX_BLOCK if MATRIX_BLOCK in sizes else sizes[0]
-    rows = [row for row in comparison.rows if row.variant.recipe.block_size == block]
-    headings = ("matrix", *(f"{row.variant.recipe.name} {row.variant.input.name}" for row in rows))
-    body = [(name, *(error_text(row.tensors[name]) for row in rows)) for name in rows[0].tensors]
+    shown = [(row, v) for row, v in found if v.recipe.block_size == block]
+    headings = ("matrix", *(f"{v.recipe.name} {v.input.name}" for _, v in shown))
+    names = shown[0][0].tensors
+    body = [(name, *(error_text(row.tensors[name]) for row, _ in shown)) for name in names]
     return Grid(headings, tuple(body))
 
 
 def rich_table(comparison: Comparison) -> Table:
     """The main grid for a terminal."""
-    grid = main_grid(comparison)
+    title = f"Gates: {comparison.mapping}. Errors: relative MSE in units of {ERROR_UNIT:g}."
+    return as_rich(main_grid(comparison), title)
+
+
+def as_rich(grid: Grid, title: str | None = None) -> Table:
+    """A grid for a terminal."""
     table = Table(
-        title=f"Gates: {comparison.mapping}. Errors: relative MSE in units of {ERROR_UNIT:g}.",
+        title=title,
         title_justify="left",
         box=SIMPLE_HEAD,
         pad_edge=False,
@@ -155,7 +190,7 @@ def rich_table(comparison: Comparison) -> Table:
 
 def readme_table(comparison: Comparison) -> str:
     """A compact Markdown table with the headline columns."""
-    rows = comparison.rows
+    rows = [row for row, _ in quantizers(comparison)]
     sigmas = list(rows[0].errors) if rows else []
     shown = [sigmas[0], sigmas[-1]] if sigmas else []
     headings = ("variant", "bits/element", "logic GE", "register GE", "levels", "cycles")
@@ -165,7 +200,7 @@ def readme_table(comparison: Comparison) -> str:
         tuple(
             (
                 f"`{row.variant.name}`",
-                f"{float(row.bits_per_element):g}",
+                f"{float(row.bits_per_element or 0):g}",
                 ge_text(row.synthesis.logic),
                 ge_text(row.synthesis.registers),
                 f"{row.synthesis.levels.median:g}",

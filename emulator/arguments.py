@@ -96,6 +96,26 @@ def available_recipe(recipe: Recipe | str) -> Recipe:
     return recipe.require_available()
 
 
+def given_seed(seed: object, recipe: Recipe) -> int | None:
+    """Return the seed of a recipe with stochastic rounding, or None for others (spec §19.7).
+
+    Raises:
+        TypeError: if it is no integer.
+        ValueError: if it is missing, out of its range, or without use.
+    """
+    if recipe.sr_bits is None:
+        if seed is not None:
+            raise ValueError(f"seed={seed}: {recipe.name} rounds nothing at random (spec §19.7)")
+        return None
+    if seed is None:
+        raise ValueError(f"{recipe.name} rounds at random and needs a seed (spec §19.7)")
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
+        raise TypeError(f"seed is {seed!r}, not an integer (spec §19.7)")
+    if not 0 <= seed < 1 << 128:
+        raise ValueError(f"seed={seed} is not from 0 to 2^128 - 1 (spec §19.7)")
+    return int(seed)
+
+
 def known_format(fmt: Format | str) -> Format:
     """Return a format, or the format of that name."""
     if isinstance(fmt, str):

@@ -51,6 +51,13 @@ E8M0_TIES = tuple(tuple(Fraction(n, 2) for n in lanes) for lanes in ((14,), (14,
 """The same under s and 2 * s (spec §15.6)."""
 
 
+VOTE_STEPS = tuple(Fraction(n, 4) for n in (1, 8, 9, 11, 12, 14, 15, 16, 17, 18, 19, 20, 21))
+"""Multiples of the scale at which a vote changes (spec §18.3, §18.5)."""
+
+VOTE_FILLERS = tuple(Fraction(n, 8) for n in (5, 17, 21, 25, 29, 33, 35, 37, 39, 41))
+"""Multiples of the scale inside the ranges between them."""
+
+
 class Mixer:
     """Deterministic small integers from a seed: a 64-bit linear congruential generator."""
 
@@ -180,6 +187,25 @@ class Directed:
                     block += [0] * (self.size - len(block))
                     turn = self._mix.below(self.size)
                     yield [self._signed(p) for p in block[turn:] + block[:turn]]
+
+    def votes(self) -> Iterator[Block]:
+        """Each step of the votes and its neighbours, beside some votes, under each scale code."""
+        quantum = self.values[1]
+        for value in self.values[1:]:
+            parts = (-3, 0, 3) if value < 16 * quantum else (0,)
+            amaxes = [6 * value + 6 * quantum * Fraction(n, 8) for n in parts]
+            if not self.x.min_positive <= amaxes[0] <= amaxes[-1] <= self.x.max:
+                continue
+            for step in VOTE_STEPS:
+                for pattern in around(step * value, self.x):
+                    amax = floor_pattern(amaxes[self._mix.below(len(amaxes))], self.x)
+                    lanes = [amax, min(pattern, amax)]
+                    for _ in range(min(self.size - 2, self._mix.below(4))):
+                        filler = VOTE_FILLERS[self._mix.below(len(VOTE_FILLERS))] * value
+                        lanes.append(min(floor_pattern(filler, self.x), amax))
+                    lanes += [0] * (self.size - len(lanes))
+                    turn = self._mix.below(self.size)
+                    yield [self._signed(p) for p in lanes[turn:] + lanes[:turn]]
 
     def extremes(self) -> Iterator[Block]:
         """Amax beyond both ends of the scale's range, and infinite, with elements at thresholds."""

@@ -205,7 +205,7 @@ def write_quantized(path: Path, tensors: Mapping[str, Quantized]) -> None:
 
 
 def read_quantized(path: Path, keys: Sequence[str] | None = None) -> dict[str, Quantized]:
-    """Read back what `write_quantized` wrote.
+    """Read back what `write_quantized` wrote, or a file of compressed-tensors (spec §20.7).
 
     Raises:
         FileFormatError: if the file is damaged, or not one of these.
@@ -216,7 +216,15 @@ def read_quantized(path: Path, keys: Sequence[str] | None = None) -> dict[str, Q
     if suffix == ".npz":
         text = str(stored[METADATA].read()) if METADATA in stored else ""
     else:
-        text = safetensors_io.read_header(path).metadata.get(METADATA, "")
+        from emulator.compressed_tensors_io import (
+            holds_compressed_tensors,
+            read_compressed_tensors,
+        )
+
+        header = safetensors_io.read_header(path)
+        if holds_compressed_tensors(header):
+            return read_compressed_tensors(path, keys)
+        text = header.metadata.get(METADATA, "")
     try:
         if not text:
             raise ValueError(f"it has no entry {METADATA!r}")

@@ -19,6 +19,7 @@ from emulator import reference
 from emulator.errors import FileFormatError, MismatchError
 from emulator.folder import new_folder
 from emulator.formats import BF16, FP16, FP32, Format
+from emulator.in_range import in_range_names
 from emulator.layout import WordLayout, Words, from_hex, input_layout, output_layout, to_hex
 from emulator.recipes import Recipe
 from emulator.stimulus import directed_names, stimulus
@@ -49,37 +50,53 @@ def float_lanes(words: Words, x_format: Format, block_size: int) -> np.ndarray:
     return x.view(dtypes.get(x_format.name, np.dtype(np.float32)))
 
 
-def expected(r: Recipe, x_format: Format, words: Words, threads: int | None = 1) -> Words:
+def expected(
+    r: Recipe, x_format: Format, words: Words, threads: int | None = 1, seed: int = 0
+) -> Words:
     """Words that a recipe gives for input words, computed by the kernels (spec §11.2).
 
-    The words are one tensor: a tensor scale is that of all of them (spec §14.1).
+    The words are one tensor: a tensor scale is that of all of them (spec §14.1), and their number
+    that of the block (spec §19.6).
 
     Args:
         r: an available recipe.
         x_format: FP16, BF16 or FP32.
         words: uint8 array of shape ``(n, nbytes)`` of input words.
         threads: as in `quantize`.
+        seed: of stochastic rounding; without effect on other recipes.
     """
     from emulator.tensor import quantize
 
     layout = output_layout(r.block_format)
     if not len(words):
         return np.zeros((0, layout.nbytes), np.uint8)
-    q = quantize(float_lanes(words, x_format, r.block_size), r, threads=threads)
+    x = float_lanes(words, x_format, r.block_size)
+    q = quantize(x, r, threads=threads, seed=None if r.sr_bits is None else seed)
     return layout.pack(codes=q.codes, scale=q.scales)
 
 
 def expected_by_reference(
-    r: Recipe, x_format: Format, words: Words, tensor: Words | None = None
+    r: Recipe,
+    x_format: Format,
+    words: Words,
+    tensor: Words | None = None,
+    *,
+    seed: int = 0,
+    numbers: Sequence[int] | None = None,
 ) -> Words:
     """The same as `expected`, computed by the reference.
 
-    ``tensor``: the words that a tensor scale is made from, if these are only some of them.
+    ``tensor``: the words that a tensor scale is made from, if these are only some of them;
+    ``numbers``: the numbers of these words among them.
     """
     layout = output_layout(r.block_format)
     x = input_layout(x_format, r.block_size).unpack(words)["x"]
     g = _tensor_scale(r, x_format, words if tensor is None else tensor)
-    blocks = [reference.quantize_block([int(b) for b in row], x_format, r, g) for row in x]
+    given = None if r.sr_bits is None else seed
+    blocks = [
+        reference.quantize_block([int(b) for b in row], x_format, r, g, given, int(j))
+        for j, row in zip(range(len(x)) if numbers is None else numbers, x, strict=True)
+    ]
     codes = np.array([c for _, c in blocks], np.uint8).reshape(-1, r.block_size)
     return layout.pack(codes=codes, scale=np.array([s for s, _ in blocks], np.uint8))
 
@@ -135,7 +152,7 @@ def write(
         folder: must not exist or be empty, unless ``overwrite`` and it holds golden vectors.
         recipes: available recipes.
         inputs: formats of the input lanes.
-        names: which stimuli; all directed ones and "random" if None.
+        names: which stimuli; `default_names` if None.
         blocks: blocks of the random stimulus; its own default if None.
         seed: for all stimuli.
         source: "reference" (slow; every word then confirmed by the kernels) or "kernels" (a
@@ -157,7 +174,7 @@ def write(
         raise ValueError("golden vectors need at least one recipe and one input format")
     if blocks is not None and blocks < 1:
         raise ValueError(f"blocks {blocks} is below 1: golden vectors need words to compare")
-    pick = names or (lambda r, _: [*directed_names(r), "random"])
+    pick = names or (lambda r, _: default_names(r))
     jobs = [(r.require_available(), x, n) for r in recipes for x in inputs for n in pick(r, x)]
     stimuli: dict[str, dict[str, Any]] = {}
     results: list[dict[str, Any]] = []
@@ -172,7 +189,7 @@ def write(
             known = stimuli.setdefault(file, entry)
             if known["sha256"] != entry["sha256"]:
                 raise MismatchError(f"{file}: {known['recipe']} and {r.name} differ in stimulus")
-            results.append(_store_expected(target, r, x, name, words, source))
+            results.append(_store_expected(target, r, x, name, words, source, seed))
         manifest = {
             "kind": KIND,
             "spec": SPEC_VERSION,
@@ -181,6 +198,12 @@ def write(
         }
         (target / MANIFEST).write_text(_manifest_text(manifest))
     return manifest
+
+
+def default_names(r: Recipe) -> list[str]:
+    """All directed stimuli, those within reach for recipes with a tensor scale, and "random"."""
+    within = in_range_names(r) if r.tensor_scale is not None else []
+    return [*directed_names(r), *within, "random"]
 
 
 def _manifest_text(manifest: dict[str, Any]) -> str:
@@ -205,7 +228,9 @@ def describe_stimulus(r: Recipe, x: Format, name: str, seed: int) -> dict[str, A
     }
 
 
-def describe_expected(r: Recipe, x: Format, name: str, source: str, words: Words) -> dict[str, Any]:
+def describe_expected(
+    r: Recipe, x: Format, name: str, source: str, words: Words, seed: int
+) -> dict[str, Any]:
     """What the manifest says of the required words of the stimulus ``words``, besides them."""
     about = {
         "file": f"expected/{r.name}/{x.name}-{_shared(name, r)}.hex",
@@ -218,6 +243,8 @@ def describe_expected(r: Recipe, x: Format, name: str, source: str, words: Words
     if r.tensor_scale is not None:
         g = reference.round_magnitude(_tensor_scale(r, x, words), FP32)
         about["tensor_scale"] = f"fp32:{g:08x}"
+    if r.sr_bits is not None:
+        about["seed"] = seed
     return about
 
 
@@ -227,13 +254,13 @@ def _shared(name: str, r: Recipe) -> str:
 
 
 def _store_expected(
-    target: Path, r: Recipe, x: Format, name: str, words: Words, source: str
+    target: Path, r: Recipe, x: Format, name: str, words: Words, source: str, seed: int
 ) -> dict[str, Any]:
-    about = describe_expected(r, x, name, source, words)
+    about = describe_expected(r, x, name, source, words, seed)
     file = about["file"]
-    fast = expected(r, x, words)
+    fast = expected(r, x, words, seed=seed)
     picked = sample_rows(len(words), about["reference_words"])
-    exact = expected_by_reference(r, x, words[picked], words)
+    exact = expected_by_reference(r, x, words[picked], words, seed=seed, numbers=picked.tolist())
     wrong = np.flatnonzero((fast[picked] != exact).any(axis=1))
     if len(wrong):
         raise MismatchError(

@@ -104,11 +104,13 @@ def _check_expected(
         layout = output_layout(r.block_format)
         if entry["source"] not in SOURCES:
             raise ValueError(f"source {entry['source']!r} is not one of {', '.join(SOURCES)}")
-        want = expected(r, x, words)
-    about = describe_expected(r, x, source["generator"], entry["source"], words)
+        want = expected(r, x, words, seed=source["seed"])
+    about = describe_expected(r, x, source["generator"], entry["source"], words, source["seed"])
     spec = _same(folder, entry, about, layout, want, f"recipe {r.name}")
     picked = sample_rows(len(words), sample)
-    exact = expected_by_reference(r, x, words[picked], words)
+    exact = expected_by_reference(
+        r, x, words[picked], words, seed=source["seed"], numbers=picked.tolist()
+    )
     for line, got, need in zip(picked, spec[picked], exact, strict=True):
         if (got != need).any():
             raise FileFormatError(

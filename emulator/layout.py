@@ -121,6 +121,33 @@ def input_layout(input_format: Format, block_size: int) -> WordLayout:
     return WordLayout((Field("x", 0, input_format.width, block_size),))
 
 
+TENSOR_SCALE_FIELDS = {"h": (8, 23), "h256": (8, 23), "hbf16": (8, 7), "hp2": (8, 0)}
+"""Exponent and fraction bits in which a word carries a tensor scale of each kind."""
+
+
+def tensor_scale_bits(kind: str) -> int:
+    """Bits in which a word carries a tensor scale: a float's, or an exponent field's."""
+    exponent, fraction = TENSOR_SCALE_FIELDS[kind]
+    return exponent + fraction + (fraction > 0)
+
+
+def scaled_input_layout(input_format: Format, block_size: int, kind: str) -> WordLayout:
+    """The word of an input block and its tensor scale, which stands on top."""
+    lanes = input_format.width * block_size
+    return WordLayout(
+        (
+            Field("x", 0, input_format.width, block_size),
+            Field("g", lanes, tensor_scale_bits(kind)),
+        )
+    )
+
+
+def tensor_amax_layout(input_format: Format, lanes: int) -> WordLayout:
+    """A word of a tensor: its lanes, and above them whether it is the last."""
+    end = input_format.width * lanes
+    return WordLayout((Field("x", 0, input_format.width, lanes), Field("last", end, 1)))
+
+
 def output_layout(block_format: BlockFormat) -> WordLayout:
     """The word of one quantized block: element codes from bit 0, scale code on top (spec §11.2)."""
     element, n = block_format.element, block_format.block_size
@@ -130,6 +157,22 @@ def output_layout(block_format: BlockFormat) -> WordLayout:
             Field("scale", element.width * n, block_format.scale.storage_bits),
         )
     )
+
+
+def code_layout(fmt: Format, lanes: int) -> WordLayout:
+    """The word of independent codes: lane i at bit ``i * storage_bits``."""
+    return WordLayout((Field("codes", 0, fmt.storage_bits, lanes),))
+
+
+def block_layout(block_format: BlockFormat) -> WordLayout:
+    """The input word of a dequantizer: the quantized block, its tensor scale on top.
+
+    The field ``g`` is missing without a tensor scale.
+    """
+    block = output_layout(block_format)
+    kind = block_format.tensor_scale
+    more = () if kind is None else (Field("g", block.width, tensor_scale_bits(kind)),)
+    return WordLayout((*block.fields, *more))
 
 
 def to_hex(words: Words, layout: WordLayout) -> list[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -63,15 +64,39 @@ def pieces(
 
 
 def run(work: Callable[[Any], None], items: Sequence[Any], threads: int) -> None:
-    """Call ``work(item)`` for all items, on up to ``threads`` threads."""
+    """Call ``work(item)`` for all items, on up to ``threads`` threads.
+
+    The calling thread is one of them, and each takes the next item when it is done with one: a
+    pool with a result for each item costs as much as a kernel takes for a piece. The first error
+    ends the work and is raised.
+    """
     threads = min(threads, len(items))
     if threads <= 1:
         for item in items:
             work(item)
         return
-    with ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(work, items):
-            pass
+    waiting = deque(items)
+    errors: list[BaseException] = []
+
+    def several() -> None:
+        while not errors:
+            try:
+                item = waiting.popleft()
+            except IndexError:
+                return
+            try:
+                work(item)
+            except BaseException as error:
+                errors.append(error)
+
+    others = [Thread(target=several, daemon=True) for _ in range(threads - 1)]
+    for thread in others:
+        thread.start()
+    several()
+    for thread in others:
+        thread.join()
+    if errors:
+        raise errors[0]
 
 
 def piece_limit(size: int, in_place: bool, threads: int) -> int:

@@ -22,11 +22,19 @@ E8M0_RULES = ("floor", "ceil", "even", "fc")
 
 RULES = FLOAT_RULES + E8M0_RULES
 ERROR_BITS_RULES = ("4o6", "3c", "6c")
+ERROR_BITS = range(5, 17)
+"""Widths of a selection's error datapath (spec §17.1)."""
+
+TABLE_RULE = "4o6t"
+"""The rule that sums table values (spec §17.6)."""
 
 CHOOSING_RULES = ("4o6", "4o6t", "3c", "6c", "search", "fc")
 """Rules that compare the squared errors of several scale codes."""
 
-AVAILABLE_RULES = ("absmax", "4o6", "3c", "6c", "search", "floor", "ceil", "even", "fc")
+VOTING_RULES = ("top2", "top3", "pop")
+"""Rules that choose between two scale codes by votes of lanes, without errors (spec §18)."""
+
+AVAILABLE_RULES = RULES
 
 ALIASES = {"nvfp4": "ue4m3-absmax-h-b16", "mxfp4": "e8m0-floor-b32"}
 
@@ -87,8 +95,16 @@ class Recipe:
             raise ValueError(
                 f"{name}: -e<bits> goes with {', '.join(ERROR_BITS_RULES)}, not with {rule!r}"
             )
-        if self.error_bits is not None and not 2 <= self.error_bits <= 32:
-            raise ValueError(f"{name}: -e{self.error_bits} is not a width from 2 to 32")
+        if self.error_bits is not None and self.error_bits not in ERROR_BITS:
+            raise ValueError(
+                f"{name}: -e{self.error_bits} is not a width from {ERROR_BITS[0]} to "
+                f"{ERROR_BITS[-1]} (fewer bits choose worse than absmax on heavy tails)"
+            )
+        if rule == TABLE_RULE and self.tensor_scale not in (None, "hp2"):
+            raise ValueError(
+                f"{name}: {TABLE_RULE} goes with no tensor scale but hp2, as only powers of two "
+                "leave its tables finite in number"
+            )
         if self.sr_bits is not None and not 1 <= self.sr_bits <= 32:
             raise ValueError(f"{name}: -sr{self.sr_bits} is not a width from 1 to 32")
 
@@ -111,6 +127,11 @@ class Recipe:
     def tensor_scale(self) -> str | None:
         """Kind of tensor scale, or None."""
         return self.block_format.tensor_scale
+
+    @property
+    def limited(self) -> bool:
+        """Whether the scale is selected with limited width (spec §17)."""
+        return self.error_bits is not None or self.rule == TABLE_RULE
 
     @property
     def selection(self) -> str:
@@ -143,6 +164,8 @@ class Recipe:
             "element": self.element.name,
             "scale": self.scale.name,
             "rule": self.rule,
+            "error_bits": self.error_bits,
+            "sr_bits": self.sr_bits,
             "prevent_zero": self.prevent_zero,
             "tensor_scale": self.tensor_scale,
             "block_size": self.block_size,
@@ -155,10 +178,6 @@ class Recipe:
             return f"rule {self.rule!r} is not available yet"
         if self.element != E2M1:
             return f"element format {self.element.name} is not available yet"
-        if self.error_bits is not None:
-            return "a selection with an error datapath of limited width is not available yet"
-        if self.sr_bits is not None:
-            return "stochastic rounding is not available yet"
         return None
 
     def require_available(self) -> Recipe:
@@ -166,7 +185,7 @@ class Recipe:
         if self.unavailable is not None:
             raise NotAvailableError(
                 f"{self.name}: {self.unavailable} (available rules: {', '.join(AVAILABLE_RULES)}; "
-                "e2m1 elements, exact errors, round to nearest even)"
+                "e2m1 elements)"
             )
         return self
 
@@ -233,16 +252,49 @@ CHOOSING_SELECTIONS = (
 )
 """Recipes that choose among scale codes by the squared error of the block (spec §15)."""
 
+LIMITED_SELECTIONS = tuple(
+    f"{scale}-{rule}{pz}"
+    for scale in ("ue4m3", "ue5m3")
+    for rule in ("4o6-e6", "3c-e6", "6c-e7", "4o6t")
+    for pz in ("", "-pz")
+)
+"""Recipes that choose with limited width (spec §17); other widths can be asked for."""
+
+VOTING_SELECTIONS = tuple(
+    f"{scale}-{rule}{pz}"
+    for scale in ("ue4m3", "ue5m3")
+    for rule in VOTING_RULES
+    for pz in ("", "-pz")
+)
+"""Recipes that choose between two scale codes by votes (spec §18)."""
+
+STOCHASTIC_SELECTIONS = (
+    "ue4m3-absmax-sr4",
+    "ue5m3-absmax-sr8",
+    "ue5m3-4o6-sr4-pz",
+    "e8m0-floor-sr8",
+    "ue4m3-absmax-sr8-h",
+)
+"""Some recipes with stochastic rounding; each other recipe has it with any width (spec §19)."""
+
 SCALED_SELECTIONS = tuple(
     f"{selection}-{kind}"
-    for selection in (*SELECTIONS[:4], *CHOOSING_SELECTIONS[:-1])
+    for selection in (*SELECTIONS[:4], *CHOOSING_SELECTIONS[:-1], *VOTING_SELECTIONS)
     for kind in TENSOR_SCALES
     if kind != "h256" or selection.startswith("ue4m3")
 )
 """Recipes with a tensor scale (spec §14)."""
 
-ALL_SELECTIONS = SELECTIONS + CHOOSING_SELECTIONS + SCALED_SELECTIONS
-"""All recipes that this version computes, without their block sizes."""
+ALL_SELECTIONS = (
+    *SELECTIONS,
+    *CHOOSING_SELECTIONS,
+    *LIMITED_SELECTIONS,
+    *VOTING_SELECTIONS,
+    *SCALED_SELECTIONS,
+    *STOCHASTIC_SELECTIONS,
+)
+"""Recipes with a name of their own in lists and tests, without their block sizes; of those with
+stochastic rounding only some."""
 
 
 def recipe_names() -> list[str]:

@@ -10,7 +10,9 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 from emulator.formats import BF16, FP32, Format
-from emulator.recipes import Recipe
+from emulator.recipes import VOTING_RULES, Recipe
+from emulator.reference_random import check_seed, draws, stochastic_value
+from emulator.reference_votes import voted
 
 
 def floor_log2(x: Fraction) -> int:
@@ -102,9 +104,11 @@ ONE = Fraction(1)
 CANDIDATES = {
     "absmax": ((6, 0),),
     "4o6": ((6, 0), (4, 0)),
+    "4o6t": ((6, 0), (4, 0)),
     "3c": ((6, 0), (6, -1), (4, 0)),
     "6c": ((6, 0), (6, -1), (6, 1), (4, 0), (4, -1), (4, 1)),
 }
+CANDIDATES |= dict.fromkeys(VOTING_RULES, CANDIDATES["4o6"])  # spec §18
 """Divisor of amax and offset of the code of each candidate, in order (spec §8.1, §15.1)."""
 
 
@@ -147,12 +151,39 @@ def scale_code(amax: Fraction, recipe: Recipe, g: Fraction = ONE) -> int:
 
 
 def chosen_code(magnitudes: Sequence[Fraction], recipe: Recipe, g: Fraction = ONE) -> int:
-    """Scale code of a block without NaN and infinity (spec §8, §15.3)."""
+    """Scale code of a block without NaN and infinity (spec §8, §15.3, §17)."""
+    if recipe.limited:
+        from emulator import reference_width  # it is built on this module
+
+        return reference_width.chosen_code(magnitudes, recipe, g)
     codes = candidate_codes(max(magnitudes), recipe, g)  # spec §7.1
     if len(codes) == 1:
         return codes[0]
-    # `min` keeps the first of equal ones, as spec §15.3 does.
-    return min(codes, key=lambda code: squared_error(magnitudes, code, recipe, g))
+    if recipe.rule in VOTING_RULES:
+        return voted(magnitudes, codes, recipe, g)
+    return _first_smallest(magnitudes, codes, recipe, g)
+
+
+def _first_smallest(
+    magnitudes: Sequence[Fraction], codes: Sequence[int], recipe: Recipe, g: Fraction
+) -> int:
+    """The first of the codes with the smallest squared error (spec §15.3).
+
+    All are tried, those first that bring 6 * s * g near amax: a sum of squares that is beyond the
+    smallest so far after some lanes, the largest first, stays beyond it.
+    """
+    lanes = sorted(magnitudes, reverse=True)
+    distance = [abs(6 * recipe.scale.value(code) * g - lanes[0]) for code in codes]
+    best: tuple[Fraction, int] | None = None
+    for place in sorted(range(len(codes)), key=distance.__getitem__):
+        for count in (1, len(lanes)):
+            error = squared_error(lanes[:count], codes[place], recipe, g)
+            if best is not None and error > best[0]:
+                break
+        else:
+            best = (error, place) if best is None else min(best, (error, place))
+    assert best is not None
+    return codes[best[1]]
 
 
 def _floor(amax: Fraction) -> int:
@@ -188,18 +219,26 @@ def tensor_scale(bits: Iterable[int], x_format: Format, recipe: Recipe) -> Fract
 
 
 def quantize_block(
-    bits: Sequence[int], x_format: Format, recipe: Recipe, g: Fraction = ONE
+    bits: Sequence[int],
+    x_format: Format,
+    recipe: Recipe,
+    g: Fraction = ONE,
+    seed: int | None = None,
+    number: int = 0,
 ) -> tuple[int, list[int]]:
     """Scale code and element codes of one block, given as float patterns (spec §6 to §9, §15).
 
     A block shorter than the recipe's block size is padded with +0 (spec §5.2); only the codes of
     the given elements are returned. ``g`` is the tensor scale, if there is one (spec §14.7).
+    Recipes with stochastic rounding need a seed and the number of the block (spec §19).
 
     Raises:
         NotAvailableError: if the recipe cannot be computed yet.
+        TypeError, ValueError: for a seed that spec §19.7 refuses.
         ValueError: if there are no elements or more than the block size.
     """
     recipe.require_available()
+    check_seed(seed, recipe)
     if not 1 <= len(bits) <= recipe.block_size:
         raise ValueError(f"{len(bits)} elements do not make a block of {recipe.block_size}")
     if any(x_format.is_nan(b) for b in bits):
@@ -210,7 +249,15 @@ def quantize_block(
     else:
         code = chosen_code([abs(x_format.value(b)) for b in bits], recipe, g)
     scale = recipe.scale.value(code) * g
-    return code, [_element(b, x_format, scale, recipe.element) for b in bits]
+    codes = [_element(b, x_format, scale, recipe.element) for b in bits]
+    if recipe.sr_bits is not None and seed is not None:
+        element, k = recipe.element, recipe.sr_bits
+        for i, r in enumerate(draws(seed, number, len(bits), k)):
+            if x_format.is_finite(bits[i]):  # spec §19.2
+                x = abs(x_format.value(bits[i]))
+                magnitude = round_magnitude(stochastic_value(x, scale, r, k, element), element)
+                codes[i] = codes[i] & element.sign_mask | magnitude
+    return code, codes
 
 
 def _element(x_bits: int, x_format: Format, scale: Fraction, element: Format) -> int:

@@ -32,6 +32,8 @@ DTYPES: Mapping[str, np.dtype] = {
     "I8": np.dtype("i1"),
     "U8": np.dtype("u1"),
     "BOOL": np.dtype("?"),
+    "F8_E4M3": np.dtype(ml_dtypes.float8_e4m3fn),
+    "F8_E8M0": np.dtype(ml_dtypes.float8_e8m0fnu),
 }
 """NumPy dtypes by their names in a header. Tensors of other types are listed but not read."""
 

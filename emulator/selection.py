@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from emulator import tables
 from emulator.formats import FP32
-from emulator.recipes import Recipe
+from emulator.recipes import VOTING_RULES, Recipe
 from emulator.scaled_tables import SelectionTables, number, selection_tables
+from emulator.width_selection import width_function
 
 Bits = npt.NDArray[np.signedinteger[Any]]
 Bytes = npt.NDArray[np.uint8]
@@ -44,7 +45,11 @@ def block_function(recipe: Recipe, g: float, halves: bool) -> Callable[[Bits, By
     Returns:
         A function of contiguous arrays of whole blocks; codes and scales are written.
     """
+    if recipe.limited:
+        return width_function(recipe, g, halves)
     size = recipe.block_size
+    if recipe.rule in VOTING_RULES:
+        return _voting_function(recipe, g, halves)
     direct = recipe.rule not in CANDIDATES and recipe.rule != "search"
     if direct or (recipe.rule == "absmax" and g == 1):
         from emulator.kernels import quantize_kernel
@@ -73,6 +78,19 @@ def block_function(recipe: Recipe, g: float, halves: bool) -> Callable[[Bits, By
                 _by_integers(bits, codes[lanes], scales[block : block + 1], recipe, chosen, g)
 
     return quantize
+
+
+def _voting_function(
+    recipe: Recipe, g: float, halves: bool
+) -> Callable[[Bits, Bytes, Bytes], None]:
+    """The same as `block_function` for the rules of spec §18."""
+    from emulator.vote_kernels import VOTERS, vote_kernel, vote_steps
+
+    t = selection_tables(recipe.block_format, "4o6", recipe.prevent_zero, g)
+    steps, changes = vote_steps(recipe.scale, recipe.rule, number(g))
+    kernel = vote_kernel(recipe.block_size, halves, VOTERS[recipe.rule])
+    tables = (t.starts, t.lasts, t.rows, t.half, t.codes, steps, changes)
+    return lambda x, codes, scales: kernel(x, codes, scales, *tables)
 
 
 def _by_integers(

@@ -3,7 +3,10 @@
 Names that depend on the scale format or rule carry it, so that recipes can share files:
 ``zeros``, ``specials``, ``subnormals``, ``scales-ue5m3``, ``elements-ue5m3``,
 ``extremes-ue5m3``, ``choices-ue5m3`` (equal squared errors, for recipes that compare them),
-``sweep`` (every value of a 16-bit input format in some lane) and ``random``.
+``votes-ue5m3`` (lanes at which a vote changes, for recipes that count them),
+``spread-ue5m3`` and ``equal-ue5m3`` (few blocks within reach of the scale format, for recipes with
+a tensor scale above all), ``sweep`` (every value of a 16-bit input format in some lane) and
+``random``.
 """
 
 from __future__ import annotations
@@ -15,8 +18,9 @@ import numpy as np
 from emulator.directed import Directed
 from emulator.errors import UnknownNameError, near
 from emulator.formats import Format
+from emulator.in_range import in_range, in_range_names
 from emulator.layout import Words, input_layout
-from emulator.recipes import CHOOSING_RULES, Recipe
+from emulator.recipes import CHOOSING_RULES, VOTING_RULES, Recipe
 
 RANDOM_BLOCKS = 256
 """Blocks of the random stimulus unless more are asked for."""
@@ -31,19 +35,22 @@ _PER_SCALE: dict[str, Callable[[Directed], object]] = {
     "elements": Directed.elements,
     "extremes": Directed.extremes,
     "choices": Directed.choices,
+    "votes": Directed.votes,
 }
+_ONLY_FOR = {"choices": CHOOSING_RULES, "votes": VOTING_RULES}
+"""Rules whose recipes have a stimulus that others have not."""
 
 
 def directed_names(recipe: Recipe) -> list[str]:
     """Names of the directed stimuli of a recipe."""
-    per_scale = [n for n in _PER_SCALE if n != "choices" or recipe.rule in CHOOSING_RULES]
+    per_scale = [n for n in _PER_SCALE if recipe.rule in _ONLY_FOR.get(n, (recipe.rule,))]
     return [*_PLAIN, *(f"{name}-{recipe.scale.name}" for name in per_scale)]
 
 
 def stimulus_names(recipe: Recipe, x_format: Format) -> list[str]:
     """All names that `stimulus` knows for a recipe and an input format."""
     sweep = ["sweep"] if x_format.width <= 16 else []
-    return [*directed_names(recipe), *sweep, "random"]
+    return [*directed_names(recipe), *in_range_names(recipe), *sweep, "random"]
 
 
 def stimulus(
@@ -80,9 +87,12 @@ def stimulus(
         raise ValueError(f"stimulus {name!r} has a fixed number of blocks; only 'random' has not")
     if name == "sweep":
         return layout.pack(x=_sweep(recipe.block_size, x_format))
-    make = _PLAIN.get(name) or _PER_SCALE[name.rsplit("-", 1)[0]]
-    rows = np.array(list(make(Directed(recipe, x_format, seed))), layout.fields[0].dtype)  # pyright: ignore[reportArgumentType, reportCallIssue]
-    return layout.pack(x=rows)
+    if name in in_range_names(recipe):
+        blocks_made: object = in_range(name, recipe, x_format, seed)
+    else:
+        make = _PLAIN.get(name) or _PER_SCALE[name.rsplit("-", 1)[0]]
+        blocks_made = list(make(Directed(recipe, x_format, seed)))  # pyright: ignore[reportArgumentType, reportCallIssue]
+    return layout.pack(x=np.array(blocks_made, layout.fields[0].dtype))
 
 
 def _sweep(size: int, x_format: Format) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from emulator import tables
+from emulator import interchange, swizzle, tables, torch_io
 from emulator.arguments import (
     INPUTS,
     Array,
@@ -20,6 +20,7 @@ from emulator.arguments import (
     bit_view,
     blocked_axis,
     check_out,
+    given_seed,
     input_format,
     kind_of,
     output_dtype,
@@ -32,6 +33,7 @@ from emulator.pieces import flat, piece_limit, pieces, run, thread_count
 from emulator.recipes import Recipe
 from emulator.scaled_tables import scaled_product_table
 from emulator.selection import block_function
+from emulator.stochastic import round_elements
 from emulator.tensor_scale import given_scale, scale_of, tensor_amax
 
 Codes = npt.NDArray[np.uint8]
@@ -89,6 +91,109 @@ class Quantized:
     def __repr__(self) -> str:
         return f"Quantized({self.recipe.name}, shape={self.shape}, axis={self.axis})"
 
+    def packed(self) -> Codes:
+        """Codes, two in a byte, the first of a pair in the low nibble (spec §20.1).
+
+        Returns:
+            uint8, of the tensor's shape with the blocked axis moved to the end and its length n
+            replaced by ceil(n / 2).
+
+        Raises:
+            ValueError: if the element codes do not have 4 bits.
+        """
+        return interchange.packed_codes(self)
+
+    def swizzled_scales(self) -> Codes:
+        """Scales of a matrix as block-scaled GPU matrix multipliers read them (spec §20.3).
+
+        Returns:
+            uint8, of shape (512 * ceil(rows / 128) * ceil(blocks in a row / 4),), where a row
+            runs along the blocked axis.
+
+        Raises:
+            ValueError: if the tensor has not two dimensions.
+        """
+        return swizzle.swizzled_scales(self)
+
+    def to_ml_dtypes(self) -> tuple[Array, Array]:
+        """Codes and scales as views of the types of ml_dtypes (spec §20.5).
+
+        Raises:
+            ValueError: if ml_dtypes has no such type, as for UE5M3.
+        """
+        return (
+            interchange.typed(self.codes, self.recipe.element),
+            interchange.typed(self.scales, self.recipe.scale),
+        )
+
+    def to_torch(self, *, raw: bool = False) -> torch_io.TorchTensors:
+        """Codes, packed codes, scales and tensor scale as torch tensors (spec §20.5).
+
+        Args:
+            raw: give packed codes and scales as uint8, not as float4_e2m1fn_x2, float8_e4m3fn or
+                float8_e8m0fnu.
+
+        Raises:
+            ToolError: if torch cannot be imported.
+            ValueError: if torch has no such type, as for UE5M3.
+        """
+        return torch_io.to_torch(self, raw)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        codes: Any,
+        scales: Any,
+        recipe: Recipe | str,
+        *,
+        axis: int = -1,
+        tensor_scale: float | np.floating[Any] | None = None,
+    ) -> Quantized:
+        """Take codes and scales of uint8 or of the types of ml_dtypes or torch (spec §20.5, §20.6).
+
+        Args:
+            codes: one element code per element.
+            scales: one per block, as `Quantized` has them.
+            recipe: a `Recipe`, or its name.
+            axis: the blocked axis.
+            tensor_scale: that of a recipe that has one; a float32.
+
+        Raises:
+            TypeError: for an array of another type, or not on the CPU.
+            ValueError: if the shapes do not fit, or a byte is no code.
+        """
+        recipe = available_recipe(recipe)
+        g = None if tensor_scale is None else np.float32(given_scale(tensor_scale, recipe))
+        return cls(*interchange.codes_and_scales(codes, scales, recipe), recipe, axis, g)
+
+    @classmethod
+    def from_packed(
+        cls,
+        packed: Any,
+        scales: Any,
+        recipe: Recipe | str,
+        *,
+        axis: int = -1,
+        length: int | None = None,
+        tensor_scale: float | np.floating[Any] | None = None,
+    ) -> Quantized:
+        """Take packed codes, of uint8 or torch's float4_e2m1fn_x2 (spec §20.2).
+
+        Args:
+            packed: what `packed` returned.
+            scales: one per block, as `Quantized` has them (the blocked axis in its place).
+            recipe: a `Recipe`, or its name.
+            axis: the blocked axis.
+            length: elements along it; twice the bytes if None.
+            tensor_scale: that of a recipe that has one; a float32.
+
+        Raises:
+            TypeError: for an array of another type, or not on the CPU.
+            ValueError: if the shapes do not fit, or a byte is no code.
+        """
+        codes = interchange.unpack(packed, length, axis)
+        return cls.from_arrays(codes, scales, recipe, axis=axis, tensor_scale=tensor_scale)
+
 
 def scales_shape(shape: tuple[int, ...], axis: int, block_size: int) -> tuple[int, ...]:
     """Return the shape with the length n of the axis replaced by ceil(n / block_size)."""
@@ -105,15 +210,17 @@ def quantize(
     threads: int | None = None,
     out: Quantized | None = None,
 ) -> Quantized:
-    """Quantize a tensor in blocks along one axis (spec §5 to §9, §14, §15).
+    """Quantize a tensor in blocks along one axis (spec §5 to §9, §14, §15, §18, §19).
 
     Args:
-        x: float32, bfloat16 (of ml_dtypes) or float16; any shape but (), any memory layout.
+        x: float32, bfloat16 (of ml_dtypes) or float16; any shape but (), any memory layout; an
+            array of NumPy or of another library by DLPack (spec §20.6).
         recipe: a `Recipe`, or its name.
         axis: the axis along which blocks run; negative ones count from the end.
         tensor_scale: for recipes with a tensor scale: the one to use (spec §14.6) instead of that
             of x (spec §14.1), for which x is read twice.
-        seed: for recipes with stochastic rounding; none of them is available yet.
+        seed: for recipes with stochastic rounding, and for these only: an integer from 0 to
+            2**128 - 1; the same seed gives the same codes (spec §19.7).
         threads: number of threads; None means one per core. The bits do not depend on it.
         out: a result of the same recipe, shape and axis to be overwritten and returned; its
             arrays may have any memory layout, and its tensor scale is replaced too. Else arrays
@@ -124,21 +231,21 @@ def quantize(
         space beside input and output stays below 2 MiB per thread.
 
     Raises:
-        TypeError: if x is no array of these types (spec §4.1), out no Quantized, or the tensor
-            scale no number.
-        ValueError: if x is empty, the axis or threads out of range, or out or the tensor scale
-            does not fit.
+        TypeError: if x is no array of these types (spec §4.1), out no Quantized, the tensor
+            scale no number, or the seed no integer.
+        ValueError: if x is empty, the axis or threads out of range, or out, the tensor scale or
+            the seed does not fit.
         NotAvailableError: if this version cannot compute the recipe.
     """
     chosen = available_recipe(recipe)
+    x, _ = torch_io.as_array(x, "x")
     fmt = input_format(x, "x")
     x = np.asarray(x)
     axis = blocked_axis(axis, x.ndim)
     if x.size == 0:
         raise ValueError(f"x of shape {x.shape} is empty: there is nothing to quantize")
     g = None if tensor_scale is None else given_scale(tensor_scale, chosen)
-    if seed is not None:
-        raise ValueError(f"seed={seed}: {chosen.name} rounds nothing at random")
+    seed = given_seed(seed, chosen)
     threads = thread_count(threads)
     if out is not None:
         _check_out_quantized(out, x, chosen, axis)
@@ -183,6 +290,9 @@ def quantize(
 
     in_place = fmt is not FP16
     _over_blocks(work, (bit_view(x), out.codes), out.scales, axis, block, in_place, threads)
+    if seed is not None:
+        g = 1.0 if g is None else g
+        round_elements(x, fmt, out.codes, out.scales, chosen, axis, g, seed, threads)
     object.__setattr__(out, "tensor_scale", stored)  # overwritten like the arrays
     return out
 

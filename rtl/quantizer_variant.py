@@ -74,6 +74,10 @@ class QuantizerVariant(Variant):
 
     def __post_init__(self) -> None:
         self.recipe.require_available()
+        if self.recipe.sr_bits is not None:
+            raise NotAvailableError(
+                f"{self.recipe.name}: hardware for stochastic rounding is not available yet"
+            )
         if self.recipe.rule not in RULES or self.recipe.tensor_scale is not None:
             what = f"rule {self.recipe.rule!r}"
             if self.recipe.rule in RULES:

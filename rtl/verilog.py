@@ -13,7 +13,6 @@ from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]  
 from amaranth.lib import wiring
 
 from emulator.errors import ToolError
-from emulator.folder import new_file
 from emulator.version import SPEC_VERSION
 from rtl.hierarchy import Hierarchy, ports_of
 from rtl.quantizer_variant import QuantizerVariant
@@ -52,28 +51,6 @@ def to_verilog(variant: Variant) -> str:
         ToolError: if yosys is missing or fails.
     """
     return _header(variant) + convert(variant.component(), variant.module)
-
-
-def export(variant: Variant, folder: Path) -> list[Path]:
-    """Write ``<module>.v`` and the waivers file into a folder, each in one step.
-
-    Returns:
-        The files written.
-
-    Raises:
-        ToolError: if yosys is missing or fails; nothing is written then.
-    """
-    texts = {
-        f"{variant.module}.v": to_verilog(variant),
-        WAIVERS.name: WAIVERS.read_text(encoding="utf-8"),
-    }
-    written = []
-    for name, text in texts.items():
-        path = Path(folder, name)
-        with new_file(path) as part:
-            part.write_text(text, encoding="utf-8")
-        written.append(path)
-    return written
 
 
 def unit_verilog(unit: str, variant: QuantizerVariant, *, lanes: int = 1) -> str:

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from itertools import combinations_with_replacement
+
 import numpy as np
 
 from emulator.errors import MismatchError
 from emulator.formats import FORMATS
 from emulator.golden import expected, expected_by_reference
-from emulator.recipes import ALL_SELECTIONS, CHOOSING_SELECTIONS, SELECTIONS, recipe
+from emulator.recipes import (
+    ALL_SELECTIONS,
+    CHOOSING_SELECTIONS,
+    LIMITED_SELECTIONS,
+    SELECTIONS,
+    VOTING_RULES,
+    VOTING_SELECTIONS,
+    recipe,
+)
 from emulator.stimulus import stimulus, stimulus_names
-from tests import exhaustive_select
+from tests import exhaustive_dots, exhaustive_select
 from tests.exhaustive import HARDWARE, Job
 
 ENCODED = ("e2m1", "ue4m3", "ue5m3", "e8m0")
 INPUTS = ("bf16", "fp16", "fp32")
 GFLOAT_STEP = 31
+DOT_ROWS = 100
 FULL_AMAX = ("ue4m3-absmax", "ue5m3-absmax", "e8m0-even")
 BLOCKS_PER_UNIT = 2000
 PATTERNS_PER_UNIT = 1 << 28
@@ -22,9 +33,14 @@ POWER_LANE_PATTERNS = sum(256 * (code + 3) for code in range(252)) + 2 * 65280 +
 """bfloat16 numbers below 8 times an E8M0 scale, over all scales, and infinity under the largest."""
 CODES_PER_UNIT = 16
 
-SELECTING = {"absmax": (30, 2000), "4o6": (30, 2000), "3c": (6, 1000), "6c": (6, 1000)}
-SELECTING |= {"search": (12, 100), "fc": (60, 2000)}
+SELECTING = {"absmax": (25, 2000), "4o6": (22, 2000), "3c": (6, 1000), "6c": (6, 1000)}
+SELECTING |= {"search": (12, 100), "fc": (60, 2000), "floor": (30, 2000)}
+SELECTING |= dict.fromkeys(VOTING_RULES, (6, 1000))
 """Units, and blocks per unit, for each recipe of a rule."""
+LIMITED = (*LIMITED_SELECTIONS, "ue4m3-4o6-e5-h", "ue4m3-6c-e16-h256", "ue5m3-3c-e8-hbf16")
+LIMITED += ("ue4m3-4o6t-hp2", "ue5m3-4o6t-pz-hp2", "ue5m3-6c-e5-hp2", "ue4m3-3c-e12-pz-h")
+"""Recipes of limited width: those in the lists, and other widths and tensor scales."""
+LIMITED_UNITS = (10, 2000)
 SELECTING_BLOCKS = (2, 4, 8, 16, 32)
 
 
@@ -75,13 +91,23 @@ def special_unit(selection: str, x_name: str, unit: int) -> int:
     return compared
 
 
-def selecting_unit(selection: str, blocks: int, unit: int) -> int:
+def selecting_unit(selection: str, blocks: int, unit: int) -> tuple[int, int]:
     """Hard blocks through kernels and reference; block size and input change with the unit."""
     from tests.emulator.selecting import compare_hard
 
     r = recipe(f"{selection}-b{SELECTING_BLOCKS[unit % len(SELECTING_BLOCKS)]}")
     x = FORMATS[INPUTS[(unit + unit // len(SELECTING_BLOCKS)) % len(INPUTS)]]
-    return compare_hard(r, x, blocks, 2000 + unit, count_ties=False).blocks
+    found = compare_hard(r, x, blocks, 2000 + unit)
+    return found.blocks, found.ties
+
+
+def voting_unit(selection: str, blocks: int, unit: int) -> int:
+    """Blocks at the steps of the votes through kernels and reference."""
+    from tests.emulator.selecting import compare, step_blocks, tensor_scales
+
+    r = recipe(f"{selection}-b{SELECTING_BLOCKS[unit % len(SELECTING_BLOCKS)]}")
+    g = tensor_scales(r)[unit % len(tensor_scales(r))]
+    return compare(r, FORMATS["fp32"], step_blocks(r, blocks, 3000 + unit, g), g).blocks
 
 
 def lane_unit(variant_name: str, unit: int) -> int:
@@ -112,6 +138,40 @@ def encoder_unit(variant_name: str, unit: int) -> int:
     encoder = space("scale", quantizer(variant_name))
     start = unit * PATTERNS_PER_UNIT
     return encoder.run(start, min(start + PATTERNS_PER_UNIT, encoder.patterns))
+
+
+def dot_jobs() -> list[Job]:
+    """Dot products of random operands, and of all pairs of scale codes."""
+    here, sources = "tests.exhaustive_dots", ("tests/emulator/dot_operands.py",)
+    kind, dots = "kernels with reference", exhaustive_dots
+    found = [
+        Job(
+            f"random dots {selection} {accumulation}",
+            kind,
+            "spec §16",
+            f"{here}:random_unit",
+            (selection, accumulation, DOT_ROWS),
+            len(dots.TC_BLOCKS if accumulation in dots.TCS else dots.BLOCKS) * 3,
+            sources=sources,
+        )
+        for selection in dots.SELECTIONS
+        for accumulation in dots.ACCUMULATIONS
+    ]
+    for a, b in combinations_with_replacement(dots.SELECTIONS, 2):
+        for accumulation in dots.PAIRED:
+            found.append(
+                Job(
+                    f"all scale codes {a} with {b}, {accumulation}",
+                    kind,
+                    "spec §16",
+                    f"{here}:pairs_unit",
+                    (a, b, accumulation),
+                    1,
+                    1 << 16,
+                    sources,
+                )
+            )
+    return found
 
 
 def jobs() -> list[Job]:
@@ -150,6 +210,7 @@ def jobs() -> list[Job]:
             (),
             1,
             -(-(1 << 31) // GFLOAT_STEP),
+            ("tests/emulator/test_outside.py",),
         )
     )
     for selection in SELECTIONS:
@@ -177,31 +238,59 @@ def jobs() -> list[Job]:
             )
     for selection in ALL_SELECTIONS:
         rule = selection.split("-")[1]
-        if rule in SELECTING:
+        if rule in SELECTING and selection not in LIMITED:
             units, blocks = SELECTING[rule]
             found.append(
                 Job(
                     f"hard blocks {selection}",
                     "kernels with reference",
-                    "spec §6 to §9, §14, §15",
+                    "spec §6 to §9, §14, §15, §18, §19",
                     f"{here}:selecting_unit",
                     (selection, blocks),
                     units,
                     units * blocks,
+                    ("tests/emulator/selecting.py",),
                 )
             )
-    for selection in CHOOSING_SELECTIONS:
+            if rule in VOTING_RULES:
+                found.append(
+                    Job(
+                        f"blocks at steps of the votes {selection}",
+                        "kernels with reference",
+                        "spec §14, §18",
+                        f"{here}:voting_unit",
+                        (selection, blocks),
+                        units,
+                        units * blocks,
+                    )
+                )
+    for selection in LIMITED:
+        units, blocks = LIMITED_UNITS
+        found.append(
+            Job(
+                f"hard blocks {selection}",
+                "kernels with reference",
+                "spec §6 to §9, §14, §17",
+                f"{here}:selecting_unit",
+                (selection, blocks),
+                units,
+                units * blocks,
+                ("tests/emulator/selecting.py",),
+            )
+        )
+    for selection in (*CHOOSING_SELECTIONS, *LIMITED_SELECTIONS, *VOTING_SELECTIONS):
         if "search" not in selection:
             found.append(
                 Job(
                     f"special blocks {selection} bf16",
                     "kernels with reference",
-                    "spec §6 to §9, §15",
+                    "spec §6 to §9, §15, §17, §18",
                     f"{here}:special_unit",
                     (selection, "bf16"),
                     5,
                 )
             )
+    found += dot_jobs()
     for selection in ("ue4m3-absmax", "ue5m3-absmax", "e8m0-floor"):
         codes = recipe(f"{selection}-b16").scale.max_code + 1
         powers = selection.startswith("e8m0")

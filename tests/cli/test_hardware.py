@@ -23,7 +23,8 @@ OTHER = quantizer("quantizer-ue5m3-absmax-b4-bf16")
 def test_export(cli: Cli) -> None:
     ended = cli("export", SMALL.name, OTHER.name, SMALL.name, "-o", "out")
     assert ended.code == 0 and ended.err == ""
-    names = {f"{SMALL.module}.v", f"{OTHER.module}.v", "waivers.vlt"}
+    names = {f"{v.module}.{kind}" for v in (SMALL, OTHER) for kind in ("v", "core")}
+    names |= {"waivers.vlt", "filelist.f"}
     assert {p.name for p in Path("out").iterdir()} == names
     assert Path("out", f"{SMALL.module}.v").read_text() == to_verilog(SMALL)
     assert Path("out/waivers.vlt").read_bytes() == WAIVERS.read_bytes()
@@ -36,7 +37,8 @@ def test_export(cli: Cli) -> None:
 
 def test_export_as_json(cli: Cli) -> None:
     found = cli("export", SMALL.name, "-o", "out", "--json").json
-    assert found["files"] == [f"out/{SMALL.module}.v", "out/waivers.vlt"]
+    own = [f"out/{SMALL.module}.{kind}" for kind in ("v", "core")]
+    assert found["files"] == [*own, "out/waivers.vlt", "out/filelist.f"]
     ports = found["modules"][SMALL.module]
     assert {p: (d["direction"], d["width"]) for p, d in ports.items()} == SMALL.ports
 

@@ -46,7 +46,7 @@ def example_lines(words: str) -> list[str]:
 def test_the_commands_are_these() -> None:
     assert set(commands()) == {
         *("formats", "recipes", "variants", "quantize", "dequantize", "export", "simulate"),
-        *("compare", "disagree", "vectors", "vectors write", "vectors check"),
+        *("compare", "disagree", "bench", "vectors", "vectors write", "vectors check"),
     }
 
 

@@ -42,6 +42,16 @@ def test_codes_are_those_of_the_library(
     assert bits(plain["w.scales"]) == bits(want.scales)
 
 
+def test_the_seed_of_stochastic_rounding(cli: Cli, weights: np.ndarray) -> None:
+    """spec §19.7"""
+    np.save("w.npy", weights)
+    name = "ue5m3-absmax-sr8-b16"
+    assert cli("quantize", "w.npy", "-o", "q.npz", "--recipe", name, "--seed", 7).code == 0
+    (got,) = read_quantized(Path("q.npz")).values()
+    assert bits(got.codes) == bits(quantize(weights, recipe(name), seed=7).codes)
+    assert bits(got.codes) != bits(quantize(weights, recipe(name), seed=8).codes)
+
+
 def test_all_tensors_of_a_file(cli: Cli, weights: np.ndarray) -> None:
     tensors = {"a.x": weights, "b": weights.astype(BF16)[:3, :20], "c": weights[0].astype("f2")}
     write_floats(Path("m.safetensors"), tensors)
@@ -116,8 +126,10 @@ WRONG = [
     (". -o q.npz --recipe mxfp4", ".npy or .npz or .safetensors"),
     ("w.npy -o q.npz --recipe ue5m4-absmax-b16", "did you mean ue5m3-absmax-b16"),
     ("w.npy -o q.npz --recipe ue5m3-absmax-b17", "power of two from 2 to 256"),
-    ("w.npy -o q.npz --recipe ue5m3-top2-b16", "rule 'top2' is not available yet"),
-    ("w.npy -o q.npz --recipe ue5m3-3c-e8-b16", "error datapath of limited width is not avail"),
+    ("w.npy -o q.npz --recipe e2m3.e8m0-floor-b32", "element format e2m3 is not available yet"),
+    ("w.npy -o q.npz --recipe ue5m3-absmax-sr4-b16", "rounds at random and needs a seed"),
+    ("w.npy -o q.npz --recipe mxfp4 --seed 1", "seed=1: e8m0-floor-b32 rounds nothing at random"),
+    ("w.npy -o q.npz --recipe ue5m3-3c-e4-b16", "-e4 is not a width from 5 to 16"),
     ("w.npy -o q.npz --recipe mxfp4 --axis 2", "w.npy: tensor 'w': axis 2"),
     ("w.npy -o q.npz --recipe mxfp4 --axis -3", "w.npy: tensor 'w': axis -3"),
     ("w.npy -o q.npz --recipe mxfp4 --key v", "w.npy: no tensor 'v' (it has w)"),

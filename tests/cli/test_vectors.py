@@ -70,7 +70,7 @@ def test_the_committed_set(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("", "--recipe RECIPE"),
         ("--recipe ue5m3-absmax-b3", "power of two"),
-        ("--recipe ue5m3-top3-b4", "not available yet"),
+        ("--recipe e2m3.e8m0-floor-b4", "not available yet"),
         ("--recipe mxfp4 --input bf17", "unknown input 'bf17' (known: bf16, fp16, fp32)"),
         ("--recipe mxfp4 --stimulus zeroes", "unknown stimulus 'zeroes'; did you mean zeros"),
         ("--recipe mxfp4 --stimulus sweep --input fp32", "unknown stimulus 'sweep'"),

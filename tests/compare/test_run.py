@@ -116,7 +116,7 @@ def test_pages_agree(small: Comparison, home: Path) -> None:
     data = json.loads((home / "out" / "comparison.json").read_text())
     page = (home / "out" / "comparison.md").read_text()
     grid = main_grid(small)
-    assert (data["schema"], data["schema_version"]) == ("finescale-comparison", 1)
+    assert (data["schema"], data["schema_version"]) == ("finescale-comparison", 2)
     assert data["command"] == (f"finescale compare {SMALL} {BASE} --tensor weights.npz")
     assert data["command"] in page
     assert page.endswith("`--tensor FILE`.\n")

@@ -14,10 +14,10 @@ from unittest import mock
 
 import numpy as np
 
-from emulator import peers_fouroversix
+from emulator import peers_fouroversix, peers_packages
 from emulator.numpy_io import write_npz
 from emulator.peers import PEERS, peer
-from tests.emulator import peer_data, peer_packages
+from tests.emulator import peer_data
 
 FOLDER = Path(__file__).parent / "peer_tables"
 ELEMENTS = 1024
@@ -63,19 +63,19 @@ def main() -> None:
     tables: dict[str, dict[str, np.ndarray]] = {}
     for name, p in PEERS.items():
         try:
-            run = peer_packages.runner(name)
-        except peer_packages.Missing as reason:
+            run = peers_packages.runner(name)
+        except peers_packages.Missing as reason:
             print(f"{name}: no table: {reason}")
             continue
         rans = [run(peer_data.bf16(x) if p.bfloat16_only else x, False) for x in given.values()]
         tables.setdefault(name.split("-")[1], {}).update(_entries(name, rans))
     for library, table in tables.items():
         write_npz(FOLDER / f"{library}.npz", table)
-    text = json.dumps(peer_packages.versions(), indent=1) + "\n"
+    text = json.dumps(peers_packages.versions(), indent=1) + "\n"
     (FOLDER / "versions.json").write_text(text, "utf-8")
 
 
-def _entries(name: str, rans: list[peer_packages.Ran]) -> dict[str, np.ndarray]:
+def _entries(name: str, rans: list[peers_packages.Ran]) -> dict[str, np.ndarray]:
     """One peer's part of a table; the first axis is that of the kinds, as in `inputs`."""
     return {
         f"{name}.codes": np.stack([(r.codes[:, 1::2] << 4) | r.codes[:, 0::2] for r in rans]),

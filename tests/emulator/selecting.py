@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from emulator import reference
+from emulator import reference, reference_width
 from emulator.errors import MismatchError
 from emulator.exhaustive import DTYPES, random_blocks
 from emulator.formats import FORMATS, FP32, Format
 from emulator.layout import input_layout
-from emulator.recipes import CHOOSING_RULES, Recipe, recipe
+from emulator.recipes import CHOOSING_RULES, TABLE_RULE, Recipe, recipe
 from emulator.stimulus import stimulus
 from emulator.tensor import dequantize, quantize
 
@@ -26,6 +26,13 @@ GIVEN = {
     "hp2": (1.0, 2.0**-20, 2.0**33),
 }
 """Tensor scales that the comparisons give to recipes, by kind."""
+
+
+VOTE_STEPS = (1, 8, 9, 11, 12, 14, 15, 16, 17, 18, 19, 20, 21, 24)
+"""Quarters of s6 * g at which a vote changes, and amax's own."""
+
+SEED = 0x0123456789ABCDEF_FEDCBA9876543210
+"""Seed of recipes with stochastic rounding."""
 
 
 @dataclass
@@ -74,10 +81,29 @@ def hard_blocks(r: Recipe, fmt: Format, count: int, seed: int, g: float) -> Any:
     return np.where(kind == 0, raw, np.where(kind == 1, moved, small))
 
 
+def step_blocks(r: Recipe, count: int, seed: int, g: float) -> Any:
+    """Blocks of which most lanes stand at or beside a step of the votes under candidate 6."""
+    rng = np.random.Generator(np.random.PCG64(seed))
+    codes = np.concatenate((np.arange(1, 9), np.arange(9, 25), [0x40, 0x47, r.scale.max_code]))
+    s = np.array([float(r.scale.value(int(c))) for c in rng.choice(codes, count)])[:, None] * g
+    lanes = rng.choice(VOTE_STEPS, (count, r.block_size)) * s / 4
+    lanes[:, 0] = (s * rng.choice([5.75, 6, 6, 6.25], (count, 1)))[:, 0]
+    x = np.minimum(lanes, lanes[:, :1]).astype(np.float32)
+    beside = rng.integers(-1, 2, x.shape).astype(np.int32)
+    beside[:, 0] = 0
+    x = (x.view(np.int32) + beside).view(np.float32)
+    x[rng.random(x.shape) < 0.2] = 0
+    return rng.permuted(x * rng.choice(np.array([-1, 1], np.float32), x.shape), axis=1)
+
+
 def ties(magnitudes: list[Fraction], r: Recipe, g: Fraction) -> bool:
     """Whether the smallest error belongs to two codes that make different numbers of a lane."""
     codes = list(dict.fromkeys(reference.candidate_codes(max(magnitudes), r, g)))
-    errors = {c: reference.squared_error(magnitudes, c, r, g) for c in codes}
+    errors = (
+        width_errors(magnitudes, codes, r, g)
+        if r.limited
+        else {c: reference.squared_error(magnitudes, c, r, g) for c in codes}
+    )
     best = [c for c in codes if errors[c] == min(errors.values())]
     made = set()
     for code in best:
@@ -88,6 +114,17 @@ def ties(magnitudes: list[Fraction], r: Recipe, g: Fraction) -> bool:
     return len(made) > 1
 
 
+def width_errors(magnitudes: list[Fraction], codes: list[int], r: Recipe, g: Fraction) -> Any:
+    """What a rule of limited width compares, by scale code (spec §17.3, §17.7)."""
+    if max(magnitudes) == 0 or len(codes) == 1:
+        return dict.fromkeys(codes, 0)
+    if r.rule == TABLE_RULE:
+        six, four = codes
+        return {six: reference_width.table_sum(magnitudes, six, four, r, g), four: 0}
+    lanes, unit = reference_width.seen(magnitudes, r.error_bits or 0)
+    return {c: reference_width.integer_error(lanes, unit, c, r, g) for c in codes}
+
+
 def compare(r: Recipe, fmt: Format, x: Any, g: float, count_ties: bool = True) -> Compared:
     """Compare `quantize` and `dequantize` with the reference on rows of whole blocks.
 
@@ -95,12 +132,13 @@ def compare(r: Recipe, fmt: Format, x: Any, g: float, count_ties: bool = True) -
         MismatchError: at the first block that differs.
     """
     word = np.uint32 if fmt.width > 16 else np.uint16
-    q = quantize(x, r, threads=1, tensor_scale=None if r.tensor_scale is None else g)
+    seed = None if r.sr_bits is None else SEED
+    q = quantize(x, r, threads=1, tensor_scale=None if r.tensor_scale is None else g, seed=seed)
     y = dequantize(q, DTYPES[fmt], threads=1).view(word)
     exact = Fraction(g)
     result = Compared()
     for i, bits in enumerate(x.view(word).tolist()):
-        scale, codes = reference.quantize_block(bits, fmt, r, exact)
+        scale, codes = reference.quantize_block(bits, fmt, r, exact, seed, i)
         if (scale, codes) != (int(q.scales[i, 0]), q.codes[i].tolist()):
             raise MismatchError(
                 f"{r.name} g={g.hex()}: block {fmt.name}:{','.join(f'{b:x}' for b in bits)} gives "

@@ -12,6 +12,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from emulator import peers_packages
 from emulator.errors import UnknownNameError
 from emulator.formats import UE4M3, UE5M3, Format
 from emulator.numpy_io import list_npz, read_npz
@@ -22,7 +23,7 @@ from emulator.peers_codes import UE5M3 as PEER_UE5M3
 from emulator.recipes import recipe
 from emulator.tensor import quantize
 
-from . import peer_data, peer_packages
+from . import peer_data
 from .make_peer_tables import FOLDER
 from .peer_data import bf16
 
@@ -80,15 +81,15 @@ def test_every_peer_with_a_package_has_a_table() -> None:
     }
     assert have == set(CHECKED) and len(have) >= 20
     versions = json.loads((FOLDER / "versions.json").read_text("utf-8"))
-    stated = {peer_packages.version_of(n) for n in CHECKED}
+    stated = {peers_packages.version_of(n) for n in CHECKED}
     assert {(k, v.split("+")[0]) for k, v in versions.items()} == {("torch", "2.13.0"), *stated}
 
 
 def _live(name: str, elements: int) -> int:
     """Compare with the package on all kinds of data; return the number of elements."""
     try:
-        run = peer_packages.runner(name)
-    except peer_packages.Missing as reason:
+        run = peers_packages.runner(name)
+    except peers_packages.Missing as reason:
         pytest.skip(str(reason))
     p, compared, wrong = PEERS[name], 0, {}
     for kind in (*peer_data.KINDS, *peer_data.EDGES):

@@ -12,6 +12,9 @@ from emulator.formats import FORMATS, FP32, Format
 from emulator.layout import input_layout, output_layout, to_hex
 from emulator.recipes import recipe
 from tests.emulator.dot_examples import run_dot, run_width
+from tests.emulator.interchange_examples import INTERCHANGE
+from tests.emulator.random_examples import run_block, run_draws, run_speck
+from tests.emulator.width_examples import run_error, run_integers, run_table
 from tests.spec_examples import Example, examples, floats
 
 EXAMPLES = [e for e in examples() if e.verb != "stream"]  # those need gates: tests/rtl
@@ -37,7 +40,13 @@ def run_decode(e: Example) -> tuple[str, str]:
 
 def given_scale(options: list[str]) -> Fraction | None:
     """The value of ``g=`` and a float32 pattern."""
-    return FP32.value(int(options[0].removeprefix("g="), 16)) if options else None
+    found = given(options, "g")
+    return None if found is None else FP32.value(found)
+
+
+def given(options: list[str], name: str) -> int | None:
+    """The number of the option ``name=`` in hexadecimal."""
+    return next((int(o[len(name) + 1 :], 16) for o in options if o.startswith(f"{name}=")), None)
 
 
 def run_tensor_scale(e: Example) -> tuple[str, str]:
@@ -56,9 +65,9 @@ def run_quantize(e: Example) -> tuple[str, str]:
     x_format, bits = floats(left)
     g = given_scale(options) or reference.tensor_scale(bits, x_format, r)
     blocks = [bits[i : i + r.block_size] for i in range(0, len(bits), r.block_size)]
-    got = []
-    for block in blocks:
-        scale, codes = reference.quantize_block(block, x_format, r, g)
+    got, seed = [], given(options, "seed")
+    for number, block in enumerate(blocks):
+        scale, codes = reference.quantize_block(block, x_format, r, g, seed, number)
         got.append(f"{scale:02x} " + "".join(f"{c:x}" for c in codes))
     return " | ".join(got), e.right
 
@@ -105,6 +114,13 @@ RUN = {
     "input": run_input,
     "dot": run_dot,
     "width": run_width,
+    **INTERCHANGE,
+    "speck": run_speck,
+    "draws": run_draws,
+    "block": run_block,
+    "integers": run_integers,
+    "error": run_error,
+    "table": run_table,
 }
 
 
@@ -152,5 +168,5 @@ def test_refusals_name_the_clause() -> None:
         reference.encode(0, FP32, FORMATS["ue5m3"], overflow="ieee")
     with pytest.raises(ValueError, match="5 elements do not make a block of 4"):
         reference.quantize_block([0] * 5, FP32, recipe("ue5m3-absmax-b4"))
-    with pytest.raises(ValueError, match="'top2' is not available yet"):
-        reference.quantize_block([0], FP32, recipe("ue5m3-top2-b4"))
+    with pytest.raises(ValueError, match="'4o6t' is not available yet"):
+        reference.quantize_block([0], FP32, recipe("ue5m3-4o6t-b4"))

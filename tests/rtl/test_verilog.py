@@ -15,6 +15,7 @@ from cocotb_tests import toolchain
 from emulator.errors import ToolError
 from emulator.version import SPEC_VERSION
 from rtl import verilog
+from rtl.package import package, write_package
 from rtl.variants import quantizer
 from tests.rtl.mutants import MUTANTS, mutant_verilog
 
@@ -40,7 +41,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_ports_and_lint(name: str, folder: Path) -> None:
     """The ports of spec §12.1, and no warning but the waived ones, each of which has a reason."""
     v = quantizer(name)
-    path, waivers = verilog.export(v, folder)
+    paths = write_package(folder, package([v]))
+    path, waivers = (next(p for p in paths if p.suffix == s) for s in (".v", ".vlt"))
     assert (path.name, waivers.name) == (f"{v.module}.v", "waivers.vlt")
     assert toolchain.dut_ports(path, v.module) == v.ports
     assert toolchain.lint(path, v.module, waivers=waivers) == ""
@@ -104,19 +106,17 @@ def test_bytes_do_not_depend_on_the_process() -> None:
     assert len(digests) == 1
 
 
-def test_missing_yosys_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_yosys_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     child = "import sys\nsys.modules['pyosys'] = None\nfrom pyosys import libyosys\n"
     monkeypatch.setattr(verilog, "_CHILD", child)
     with pytest.raises(ToolError, match=r'pip install "finescale\[rtl\]"'):
-        verilog.export(quantizer(NAMES[3]), tmp_path / "new")
-    assert not (tmp_path / "new").exists()
+        package([quantizer(NAMES[3])])
 
 
-def test_failing_yosys_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_failing_yosys_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verilog, "_CHILD", "import sys\nprint('ERROR: no')\nsys.exit(1)\n")
     with pytest.raises(ToolError, match=r"^yosys failed: ERROR: no$"):
-        verilog.export(quantizer(NAMES[3]), tmp_path)
-    assert not list(tmp_path.iterdir())
+        package([quantizer(NAMES[3])])
 
 
 def test_units_by_name() -> None:

@@ -1,0 +1,96 @@
+"""The jobs of `make exhaustive`: what their results depend on, and a taste of each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from compare import cache
+from tests import exhaustive, exhaustive_dots
+from tests.exhaustive import Job, State, own_source, run, run_unit
+from tests.exhaustive_jobs import jobs
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
+    """Files whose contents have gone into a digest, from here on."""
+    paths: set[str] = set()
+
+    def file_digest(path: Path) -> str:
+        paths.add(path.relative_to(cache.ROOT).as_posix())
+        return "0"
+
+    cache.source_digest.cache_clear()
+    monkeypatch.setattr(cache, "file_digest", file_digest)
+    yield paths
+    cache.source_digest.cache_clear()
+
+
+def test_results_depend_on_what_decides_them_only(read: set[str]) -> None:
+    needed = {
+        "hard blocks": {"emulator/reference.py", "emulator/selection_kernels.py"},
+        "random blocks": {"emulator/reference.py", "emulator/kernels.py", "emulator/stimulus.py"},
+        "encode": {"emulator/exhaustive.py", "emulator/tables.py"},
+        "all scale codes": {"emulator/reference_dot.py", "emulator/dot_kernels.py"},
+        "lane": {"rtl/element.py", "emulator/reference.py", "cocotb_tests/toolchain.py"},
+    }
+    for start, wanted in needed.items():
+        job = next(job for job in jobs() if job.name.startswith(start))
+        cache.source_digest.cache_clear()
+        read.clear()
+        assert job.digest == job.digest
+        assert wanted <= read, (start, wanted - read)
+        assert not [p for p in read if p.startswith(("cli/", "benchmarks/"))]
+        assert start == "lane" or not [p for p in read if p.startswith(("rtl/", "cocotb_tests/"))]
+
+
+def test_digests_differ_and_follow_the_function() -> None:
+    found = [job.digest for job in jobs()[:5]]
+    assert len(set(found)) == 5
+    text = own_source("tests.exhaustive_jobs:blocks_unit")
+    assert "def blocks_unit" in text and "BLOCKS_PER_UNIT = 2000" in text
+    assert "def jobs" not in text and "def scale_unit" not in text
+    with pytest.raises(LookupError, match="no function nothing"):
+        own_source("tests.exhaustive_jobs:nothing")
+
+
+def test_functions_exist_and_names_are_unique() -> None:
+    assert len({job.name for job in jobs()}) == len(jobs()) > 200
+    for function in {job.function for job in jobs()}:
+        assert own_source(function)
+
+
+def one(unit: int) -> int:
+    return unit + 1
+
+
+def two(unit: int) -> tuple[int, int]:
+    return 10, unit
+
+
+def test_counts_are_kept_and_summed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exhaustive, "STATE", tmp_path)
+    here = ("tests/test_exhaustive_jobs.py",)
+    plain = Job("plain", "", "", f"{__name__}:one", (), 3, 6, here)
+    tied = Job("tied", "", "", f"{__name__}:two", (), 3, 30, here)
+    assert run([plain, tied], 1) == {"plain": (6, 0), "tied": (30, 3)}
+    assert State(tied).done == {0: (10, 0), 1: (10, 1), 2: (10, 2)}
+    State(tied).note(2, (5, 0))
+    with pytest.raises(AssertionError, match="tied compared 25, its space has 30"):
+        run([tied], 1)
+
+
+@pytest.mark.parametrize("name", ["hard blocks ue4m3-4o6", "hard blocks e8m0-fc"])
+def test_hard_blocks_report_ties(name: str) -> None:
+    """spec §15.3, §15.6"""
+    job = next(job for job in jobs() if job.name == name)
+    compared, ties = run_unit(job, 1)
+    assert compared * job.units == job.expect and ties > 0
+
+
+def test_random_dots_in_small() -> None:
+    """spec §16.4, §16.5"""
+    assert exhaustive_dots.random_unit("ue5m3-absmax", "exact", 2, 5) >= 16
+    assert exhaustive_dots.random_unit("e8m0-floor", "tc25-k32", 2, 4) >= 16
