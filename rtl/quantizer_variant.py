@@ -79,12 +79,14 @@ class QuantizerVariant(Variant):
                 f"{self.recipe.name}: hardware for stochastic rounding is not available yet"
             )
         if self.recipe.rule not in RULES or self.recipe.tensor_scale is not None:
+            from rtl.select_variant import SELECT_RULES
+
             what = f"rule {self.recipe.rule!r}"
             if self.recipe.rule in RULES:
                 what = f"tensor scale {self.recipe.tensor_scale!r}"
             raise NotAvailableError(
                 f"{self.recipe.name}: hardware for {what} is not available yet (rules with "
-                f"hardware: {', '.join(RULES)}; no tensor scale)"
+                f"hardware: {', '.join((*RULES, *SELECT_RULES))}; no tensor scale)"
             )
         if self.input.name not in INPUTS:
             raise ValueError(f"input format {self.input.name} is not one of {', '.join(INPUTS)}")
