@@ -170,7 +170,9 @@ def variants(
 
     Names follow quantizer-RECIPE-INPUT[-cutLETTERS]: INPUT is bf16, fp16 or fp32; each letter
     is a register stage: i input, a after amax, s after the scale, t after the thresholds,
-    o output. Without -cut the stages are aso.
+    o output. Without -cut the stages are aso. Quantizers that choose among scales (4o6, 3c, 6c,
+    fc) also have e after the element codes and f after their errors, aseo unless told; with
+    -turn after INPUT one set of lanes tries one candidate per cycle, aeo unless told.
     """
     from rtl.variants import CUTS, UNITS, default_variants, variant
 

@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,11 @@ def steps(function: Callable[[int], int], first: int, last: int) -> Segments:
 
 
 def element_segments(recipe: Recipe, x_format: Format, scale: int) -> Segments:
-    """Element codes of all patterns of a format under one finite scale code (spec §9, §6.2)."""
+    """Element codes of all patterns of a format under one finite scale code (spec §9, §6.2).
+
+    Under a power of two no lane exceeds 8 times the scale, as the block's amax does not (spec
+    §8.4 to §8.6); what the unit makes of such patterns is left open.
+    """
     element, divisor = recipe.element, recipe.scale.value(scale)
     assert x_format.inf_code is not None
 
@@ -68,7 +73,11 @@ def element_segments(recipe: Recipe, x_format: Format, scale: int) -> Segments:
         return min(round_magnitude(x_format.value(bits) / divisor, element), element.max_code)
 
     finite = steps(magnitude, 0, x_format.inf_code)
-    half = [*finite, (x_format.inf_code + 1, SKIP)]  # a block with a NaN has no finite scale
+    end = x_format.inf_code + 1  # a block with a NaN has no finite scale
+    if not recipe.scale.has_zero and scale < recipe.scale.max_code:
+        in_reach = steps(lambda b: int(x_format.value(b) >= 8 * divisor), 0, x_format.max_code)
+        end = in_reach[1][0] if len(in_reach) > 1 else x_format.inf_code
+    half = [segment for segment in finite if segment[0] < end] + [(end, SKIP)]
     negative = [
         (first | x_format.sign_mask, code if code == SKIP else code | element.sign_mask)
         for first, code in half
@@ -128,6 +137,15 @@ class Space:
         if self.unit == "element":
             return element_segments(recipe, x_format, setting)
         return scale_segments(recipe, x_format)
+
+    def due(self, settings: Iterable[int] | None = None) -> int:
+        """Patterns with a required result, over all or the given settings."""
+        count = 0
+        for setting in self.settings if settings is None else settings:
+            table = [*self.segments(setting), (self.patterns, SKIP)]
+            for (first, result), (after, _) in pairwise(table):
+                count += 0 if result == SKIP else after - first
+        return count
 
     def run(
         self, first: int = 0, last: int | None = None, settings: Iterable[int] | None = None

@@ -113,7 +113,11 @@ def _scale_clause(spec: int, dut: int, variant: QuantizerVariant) -> str:
         return "spec §8.3"
     if not scale.has_zero and spec in (0, scale.max_code):
         return "spec §8.7"
-    return "spec §8.2" if spec == scale.max_code else SCALE_CLAUSES[variant.recipe.rule]
+    return (
+        "spec §8.2"
+        if spec == scale.max_code
+        else SCALE_CLAUSES.get(variant.recipe.rule, "spec §15.3")
+    )
 
 
 def _element_clause(spec: int, dut: int, scale_code: int, scale: Format, element: Format) -> str:

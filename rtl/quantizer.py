@@ -9,8 +9,10 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl.amax import Amax
+from rtl.amax_bits import AmaxBits
 from rtl.element import Element
 from rtl.hierarchy import place
+from rtl.powers import PowerElement, PowerReference, PowerSteps, is_infinite
 from rtl.quantizer_variant import QuantizerVariant
 from rtl.scale import ScaleEncoder
 from rtl.shapes import Shapes
@@ -53,7 +55,7 @@ class Quantizer(wiring.Component):
 
         word = pipe.cut("i", {"word": self.i.payload}).word
 
-        amax = Amax(shapes, n)
+        amax = (AmaxBits if shapes.powers else Amax)(shapes, n)
         place(m, platform, "amax_tree", amax, kind="amax")
         lanes = []
         for i in range(n):
@@ -64,12 +66,24 @@ class Quantizer(wiring.Component):
                 amax.keys[i].eq(unpack.key),
             ]
             lanes.append(unpack.lane)
-        at = pipe.cut("a", {"amax": amax.amax, **_numbered(lanes)})
+        at = pipe.cut("a", {"amax": amax.amax, **numbered(lanes)})
 
         encoder = ScaleEncoder(shapes)
         place(m, platform, "scale_encoder", encoder, kind="scale")
         m.d.comb += encoder.amax.eq(at.amax)
-        at = pipe.cut("s", {"scale": encoder.scale, **_numbered([at[f"x{i}"] for i in range(n)])})
+        lanes = [at[f"x{i}"] for i in range(n)]
+        if shapes.powers:
+            self._finish_powers(m, platform, pipe, encoder.scale, lanes)
+        else:
+            self._finish(m, platform, pipe, encoder.scale, lanes)
+        return m
+
+    def _finish(
+        self, m: Module, platform: object, pipe: Pipeline, scale: Value, lanes: list[Any]
+    ) -> None:
+        """From the scale to the output port, where scales have a fraction."""
+        shapes, n = Shapes.of(self.variant), len(lanes)
+        at = pipe.cut("s", {"scale": scale, **numbered(lanes)})
 
         generator = ThresholdGenerator(shapes)
         place(m, platform, "threshold_generator", generator, kind="thresholds")
@@ -79,7 +93,7 @@ class Quantizer(wiring.Component):
             {
                 "scale": at.scale,
                 "thresholds": generator.thresholds,
-                **_numbered([at[f"x{i}"] for i in range(n)]),
+                **numbered([at[f"x{i}"] for i in range(n)]),
             },
         )
 
@@ -89,16 +103,50 @@ class Quantizer(wiring.Component):
             place(m, platform, f"element{i}", element, kind="element")
             m.d.comb += [element.lane.eq(at[f"x{i}"]), element.thresholds.eq(at.thresholds)]
             codes.append(element.code)
-        out = pipe.cut("o", {"word": Cat(*codes, at.scale)})
+        self._end(m, pipe, codes, at.scale)
+
+    def _finish_powers(
+        self, m: Module, platform: object, pipe: Pipeline, scale: Value, lanes: list[Any]
+    ) -> None:
+        """From the scale to the output port, where scales are powers of two.
+
+        Lanes count their steps below the scale before cut s, so that they are narrow from there.
+        """
+        shapes, n = Shapes.of(self.variant), len(lanes)
+        reference = PowerReference(shapes)
+        place(m, platform, "power_reference", reference, kind="power_reference")
+        m.d.comb += reference.scale.eq(scale)
+        stepped = []
+        for i in range(n):
+            steps = PowerSteps(shapes)
+            place(m, platform, f"steps{i}", steps, kind="steps")
+            m.d.comb += [steps.lane.eq(lanes[i]), steps.reference.eq(reference.reference)]
+            stepped.append(steps.stepped)
+        at = pipe.cut("s", {"scale": scale, **numbered(stepped)})
+        at = pipe.cut("t", {"scale": at.scale, **numbered([at[f"x{i}"] for i in range(n)])})
+        codes = []
+        for i in range(n):
+            element = PowerElement(shapes)
+            place(m, platform, f"element{i}", element, kind="element")
+            m.d.comb += [
+                element.stepped.eq(at[f"x{i}"]),
+                element.infinite.eq(is_infinite(shapes, at.scale)),
+            ]
+            codes.append(element.code)
+        self._end(m, pipe, codes, at.scale)
+
+    def _end(self, m: Module, pipe: Pipeline, codes: list[Value], scale: Value) -> None:
+        """The output word."""
+        out = pipe.cut("o", {"word": Cat(*codes, scale)})
         m.d.comb += [
             self.o.payload.eq(out.word),
             self.o.valid.eq(pipe.valid),
             pipe.ready.eq(self.o.ready),
         ]
-        return m
 
 
-def _numbered(lanes: list[Any]) -> dict[str, Any]:
+def numbered(lanes: list[Any]) -> dict[str, Any]:
+    """Names for the lanes of a cut."""
     return {f"x{i}": lane for i, lane in enumerate(lanes)}
 
 

@@ -38,7 +38,8 @@ DEFAULT_CUTS = "aso"
 MAX_LANES = 32
 
 _NAME = re.compile(
-    r"quantizer-(?P<recipe>.+-b[0-9]+)-(?P<input>[a-z0-9]+)(?:-cut(?P<cuts>[a-z]*))?"
+    r"quantizer-(?P<recipe>.+-b[0-9]+)-(?P<input>[a-z0-9]+)(?P<turn>-turn)?"
+    r"(?:-cut(?P<cuts>[a-z]*))?"
 )
 
 DEFAULT_SELECTIONS = (
@@ -68,7 +69,7 @@ class QuantizerVariant(Variant):
     """
 
     unit: ClassVar[str] = "quantizer"
-    grammar: ClassVar[str] = "quantizer-<recipe>-<bf16|fp16|fp32>[-cut<letters of iasto>]"
+    grammar: ClassVar[str] = "quantizer-<recipe>-<bf16|fp16|fp32>[-turn][-cut<letters>]"
 
     recipe: Recipe
     input: Format
@@ -81,9 +82,11 @@ class QuantizerVariant(Variant):
                 f"{self.recipe.name}: hardware for stochastic rounding is not available yet"
             )
         if self.recipe.rule not in RULES:
+            from rtl.select_variant import SELECT_RULES
+
             raise NotAvailableError(
                 f"{self.recipe.name}: hardware for rule {self.recipe.rule!r} is not available yet "
-                f"(rules with hardware: {', '.join(RULES)})"
+                f"(rules with hardware: {', '.join((*RULES, *SELECT_RULES))})"
             )
         if self.input.name not in INPUTS:
             raise ValueError(f"input format {self.input.name} is not one of {', '.join(INPUTS)}")
@@ -102,8 +105,14 @@ class QuantizerVariant(Variant):
         match = _NAME.fullmatch(name)
         if match is None or match["input"] not in INPUTS:
             return None
-        cuts = DEFAULT_CUTS if match["cuts"] is None else match["cuts"]
-        return cls(recipe(match["recipe"]), FORMATS[match["input"]], cuts)
+        source, x = recipe(match["recipe"]), FORMATS[match["input"]]
+        from rtl.select_variant import SELECT_RULES, parse_select
+
+        if source.rule in SELECT_RULES:
+            return parse_select(source, x, match["turn"] is not None, match["cuts"])
+        if match["turn"]:
+            return None
+        return cls(source, x, DEFAULT_CUTS if match["cuts"] is None else match["cuts"])
 
     @classmethod
     def defaults(cls) -> Sequence[QuantizerVariant]:

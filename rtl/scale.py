@@ -18,6 +18,8 @@ class ScaleEncoder(wiring.Component):
 
     Args:
         shapes: widths, and rule and prevent-zero of the recipe.
+        divisor: of amax, 6 or 4, where scales have a fraction (spec §8.1, §15.1).
+        rule: of powers of two, in place of that of the recipe (spec §15.6).
 
     Members:
         amax: In, `Shapes.key`, the block's largest key.
@@ -28,8 +30,10 @@ class ScaleEncoder(wiring.Component):
     amax: data.View
     scale: Signal
 
-    def __init__(self, shapes: Shapes) -> None:
+    def __init__(self, shapes: Shapes, divisor: int = 6, rule: str = "") -> None:
         self.shapes = shapes
+        self.rule = rule or shapes.rule
+        self.divisor = divisor
         super().__init__({"amax": In(shapes.key), "scale": Out(shapes.scale.storage_bits)})
 
     def elaborate(self, platform: object) -> Module:
@@ -53,7 +57,12 @@ class ScaleEncoder(wiring.Component):
             m.d.comb += self.scale.eq(code)
         return m
 
-    # Scale formats with a fraction: RNE(amax / 6), spec §8.1.
+    # Scale formats with a fraction: RNE(amax / divisor), spec §8.1; the comments take 6.
+
+    @property
+    def _halvings(self) -> int:
+        """Binades from amax down to where the quotient's first one begins."""
+        return (self.divisor - 1).bit_length()
 
     def _beyond(self, code: int) -> bool:
         """Whether the midpoint below a code belongs to the code before it (ties to even)."""
@@ -63,7 +72,9 @@ class ScaleEncoder(wiring.Component):
         """Key patterns that reach the codes 1 to 2**f, of which all but the last are subnormal."""
         quantum = Fraction(2) ** self.shapes.scale_low
         return [
-            self.shapes.key_pattern(6 * (code - Fraction(1, 2)) * quantum, self._beyond(code))
+            self.shapes.key_pattern(
+                self.divisor * (code - Fraction(1, 2)) * quantum, self._beyond(code)
+            )
             for code in range(1, (1 << self.shapes.scale.fraction_bits) + 1)
         ]
 
@@ -78,7 +89,7 @@ class ScaleEncoder(wiring.Component):
         while True:
             half = offset - Fraction(1, 2)
             quotient = 1 + half / size if offset <= size else 2 * (1 + (half - size) / size)
-            fraction = quotient * Fraction(6, 8) - 1
+            fraction = quotient * self.divisor / (1 << self._halvings) - 1
             if fraction >= 1:
                 return
             yield offset, max(fraction, Fraction(0))
@@ -106,7 +117,7 @@ class ScaleEncoder(wiring.Component):
         ]
 
         # Exponent field of the scale binade e-3, which offset 0 would have.
-        rebias = s.key_base - s.input.bias - 3 + bias
+        rebias = s.base - s.input.bias - self._halvings + bias
         field = Signal(s.scale.exponent_bits)
         normal = Signal(s.scale.width)
         m.d.comb += [
@@ -124,7 +135,9 @@ class ScaleEncoder(wiring.Component):
         is_normal = Signal()
         saturated = Signal()
         m.d.comb += [
-            is_normal.eq(reaches(key, s.key_pattern(6 * Fraction(2) ** (1 - bias), False))),
+            is_normal.eq(
+                reaches(key, s.key_pattern(self.divisor * Fraction(2) ** (1 - bias), False))
+            ),
             saturated.eq(reaches(key, self._saturation())),
         ]
         return Mux(saturated, s.scale.max_code, Mux(is_normal, normal, subnormal))
@@ -136,7 +149,7 @@ class ScaleEncoder(wiring.Component):
         quantum = Fraction(2) ** (field - s.scale.bias - s.scale.fraction_bits)
         significand = fraction + (1 << s.scale.fraction_bits)
         below = Fraction(1, 2) if fraction else Fraction(1, 4)
-        return s.key_pattern(6 * (significand - below) * quantum, self._beyond(code))
+        return s.key_pattern(self.divisor * (significand - below) * quantum, self._beyond(code))
 
     # Powers of two, spec §8.4 to §8.7.
 
@@ -147,12 +160,12 @@ class ScaleEncoder(wiring.Component):
             "floor": Const(0),
             "ceil": key.fraction.all(),  # more than 3/2 of a power of two
             "even": key.fraction[-1],  # at least 7/4
-        }[s.rule]
-        offset = s.key_base - s.input.bias - 2 + scale.bias
+        }[self.rule]
+        offset = s.base - s.input.bias - 2 + scale.bias
         wide = Signal(range(-(1 << scale.width), 2 << scale.width))
         m.d.comb += wide.eq(key.exponent + offset + up)
         code = Mux(wide < 0, 0, wide[: scale.width]) if offset < 0 else wide[: scale.width]
-        if (1 << s.key_exponent_bits) - 2 + offset + 1 > scale.max_code:
+        if (1 << s.exponent_bits) - 2 + offset + 1 > scale.max_code:
             code = Mux(wide > scale.max_code, scale.max_code, code)
         # Exponent 0 holds no amax that reaches a code above 0, and zero itself.
         return code if offset <= 0 else Mux(key.exponent.any(), code, 0)

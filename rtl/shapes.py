@@ -35,6 +35,8 @@ class Shapes:
       exponent field: below it 0, above it the largest finite lane exponent. Subnormals count as 0.
     * Otherwise (`normalised`) the window is one bit wider than the field and subnormals are
       normalised as far as they matter (spec §4.2).
+    * Scales that are powers of two and reach to the end of the input's range take the exponent
+      field itself, and subnormals are told apart where they matter (`raw`; see `rtl.powers`).
     """
 
     input: Format
@@ -61,10 +63,24 @@ class Shapes:
         """Exponent of the largest finite scale."""
         return (self.scale.max_code >> self.scale.fraction_bits) - self.scale.bias
 
+    @property
+    def powers(self) -> bool:
+        """Whether all scales are powers of two, so that lanes need no thresholds of the block."""
+        return not self.scale.has_zero
+
+    @cached_property
+    def raw(self) -> bool:
+        """Whether lanes hold the exponent field of subnormals as it is.
+
+        So it is where every subnormal amax gives the smallest scale code, and where a number with
+        three leading zeros in its fraction has magnitude code 0 under every scale.
+        """
+        return self.powers and 0 <= self.scale_low + self.input.bias < 3
+
     @cached_property
     def normalised(self) -> bool:
-        """Whether an input of exponent field 0 can exceed a quarter of the smallest scale."""
-        return 1 - self.input.bias > self.scale_low - 2
+        """Whether subnormals are normalised: some can exceed a quarter of the smallest scale."""
+        return 1 - self.input.bias > self.scale_low - 2 and not self.raw
 
     @cached_property
     def origin_range(self) -> tuple[int, int]:
@@ -82,6 +98,8 @@ class Shapes:
     @cached_property
     def _window(self) -> tuple[int, int]:
         width = self.input.exponent_bits
+        if self.raw:
+            return width, 0
         if self.normalised:
             return width + 1, -(1 << width)
         low, high = self.origin_range
@@ -104,8 +122,11 @@ class Shapes:
 
     @property
     def fraction_bits(self) -> int:
-        """Fraction bits that a lane keeps: those of the finest threshold, 7 times the scale."""
-        return (7 * ((2 << self.scale.fraction_bits) - 1)).bit_length() - 1
+        """Fraction bits that a lane keeps: those of the finest threshold, 7 times the scale.
+
+        One more where the leading one of a subnormal is still among them.
+        """
+        return self.raw + (7 * ((2 << self.scale.fraction_bits) - 1)).bit_length() - 1
 
     @property
     def infinity_exponent(self) -> int:
@@ -124,30 +145,10 @@ class Shapes:
             return 0
         return min(self.input.fraction_bits, -self.origin_range[0])
 
-    @cached_property
-    def key_raw(self) -> bool:
-        """Whether amax compares exponent fields although the lanes have a wider window.
-
-        So it is where every subnormal amax gives the smallest scale code.
-        """
-        if not self.normalised or self.scale.has_zero:
-            return False
-        return 1 - self.input.bias <= self.scale_low + 2
-
-    @property
-    def key_exponent_bits(self) -> int:
-        """Width of the exponent in an amax key."""
-        return self.input.exponent_bits if self.key_raw else self.exponent_bits
-
-    @property
-    def key_base(self) -> int:
-        """Biased exponent that exponent 0 of an amax key stands for."""
-        return 0 if self.key_raw else self.base
-
     @property
     def key_fraction_bits(self) -> int:
         """Bits of the reduced fraction in an amax key, a sticky bit at its end."""
-        return {"floor": 1, "ceil": 2, "even": 2}.get(self.rule, self.fraction_bits + 1)
+        return {"floor": 1, "ceil": 2, "even": 2, "fc": 2}.get(self.rule, self.fraction_bits + 1)
 
     @cached_property
     def lane(self) -> data.StructLayout:
@@ -165,7 +166,7 @@ class Shapes:
     def key(self) -> data.StructLayout:
         """What the amax tree compares; as an integer it grows with the magnitude."""
         return data.StructLayout(
-            {"fraction": self.key_fraction_bits, "exponent": self.key_exponent_bits}
+            {"fraction": self.key_fraction_bits, "exponent": self.exponent_bits}
         )
 
     @cached_property
@@ -195,5 +196,5 @@ class Shapes:
         exponent = floor_log2(value)
         fraction = (value / Fraction(2) ** exponent - 1) * (1 << self.key_fraction_bits)
         assert fraction.denominator == 1, f"{value} does not fit an amax key"
-        field = exponent + self.input.bias - self.key_base
+        field = exponent + self.input.bias - self.base
         return (field << self.key_fraction_bits) + fraction.numerator + beyond

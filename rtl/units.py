@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from rtl.element import Element
 from rtl.hierarchy import place
+from rtl.powers import PowerElement, PowerReference, PowerSteps, is_infinite
 from rtl.quantizer_variant import QuantizerVariant
 from rtl.scale import ScaleEncoder
 from rtl.shapes import Shapes
@@ -42,6 +43,9 @@ class ElementLanes(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """The units side by side."""
         m = Module()
+        if self.shapes.powers:
+            self._powers(m, platform)
+            return m
         generator = ThresholdGenerator(self.shapes)
         place(m, platform, "threshold_generator", generator, kind="thresholds")
         m.d.comb += generator.scale.eq(self.scale)
@@ -57,6 +61,26 @@ class ElementLanes(wiring.Component):
                 self.code.word_select(i, 4).eq(element.code),
             ]
         return m
+
+    def _powers(self, m: Module, platform: object) -> None:
+        """The units of a scale that is a power of two."""
+        reference = PowerReference(self.shapes)
+        place(m, platform, "power_reference", reference, kind="power_reference")
+        m.d.comb += reference.scale.eq(self.scale)
+        for i in range(self.lanes):
+            unpack, steps = Unpack(self.shapes), PowerSteps(self.shapes)
+            element = PowerElement(self.shapes)
+            place(m, platform, f"unpack{i}", unpack, kind="unpack")
+            place(m, platform, f"steps{i}", steps, kind="steps")
+            place(m, platform, f"element{i}", element, kind="element")
+            m.d.comb += [
+                unpack.x.eq(self.x.word_select(i, self.shapes.input.width)),
+                steps.lane.eq(unpack.lane),
+                steps.reference.eq(reference.reference),
+                element.stepped.eq(steps.stepped),
+                element.infinite.eq(is_infinite(self.shapes, self.scale)),
+                self.code.word_select(i, 4).eq(element.code),
+            ]
 
 
 class ScaleOfMagnitude(wiring.Component):

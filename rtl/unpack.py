@@ -18,26 +18,27 @@ class Unpack(wiring.Component):
 
     Args:
         shapes: widths; the input format decides that of ``x``.
+        whole: whether there is an output for the whole fraction, too.
 
     Members:
         x: In, the input's bits.
         lane: Out, `Shapes.lane`.
         key: Out, `Shapes.key`; greater than infinity's for NaN.
+        whole: Out, all fraction bits behind the lane's leading one, if asked for.
     """
 
     x: Signal
     lane: data.View
     key: data.View
+    whole: Signal
 
-    def __init__(self, shapes: Shapes) -> None:
+    def __init__(self, shapes: Shapes, *, whole: bool = False) -> None:
         self.shapes = shapes
-        super().__init__(
-            {
-                "x": In(shapes.input.width),
-                "lane": Out(shapes.lane),
-                "key": Out(shapes.key),
-            }
-        )
+        self._whole = whole
+        ports = {"x": In(shapes.input.width), "lane": Out(shapes.lane), "key": Out(shapes.key)}
+        if whole:
+            ports["whole"] = Out(shapes.input.fraction_bits)
+        super().__init__(ports)
 
     def elaborate(self, platform: object) -> Module:
         """The logic of the unit."""
@@ -61,9 +62,11 @@ class Unpack(wiring.Component):
             self.lane.sticky.eq(aligned[:spare].any() if spare > 0 else 0),
         ]
         m.d.comb += [
-            self.key.exponent.eq(field if s.key_raw else exponent),
-            self.key.fraction.eq(self._key_fraction(aligned, fraction)),
+            self.key.exponent.eq(exponent),
+            self.key.fraction.eq(self._key_fraction(aligned)),
         ]
+        if self._whole:
+            m.d.comb += self.whole.eq(aligned)
         return m
 
     def _window(self, m: Module, field: Value) -> Value:
@@ -99,14 +102,13 @@ class Unpack(wiring.Component):
             with m.Elif(fraction[-1 - zeros]):
                 m.d.comb += [exponent.eq(top - zeros), aligned.eq(fraction << (zeros + 1))]
 
-    def _key_fraction(self, aligned: Value, raw: Value) -> Value:
+    def _key_fraction(self, fraction: Value) -> Value:
         """The fraction reduced, in order, to what the scale rule asks about it."""
         s = self.shapes
-        fraction = raw if s.key_raw else aligned
         match s.rule:
             case "floor":  # only whether it is zero, which tells infinity from NaN
                 return fraction.any()
-            case "ceil":
+            case "ceil" | "fc":
                 return Cat(fraction[:-1].any(), fraction[-1])
             case "even":
                 return Cat(fraction.any(), fraction[-2:].all())

@@ -19,7 +19,7 @@ from emulator.recipes import (
     recipe,
 )
 from emulator.stimulus import stimulus, stimulus_names
-from tests import codec_jobs, exhaustive_dots
+from tests import codec_jobs, exhaustive_dots, exhaustive_select
 from tests.exhaustive import HARDWARE, Job
 from tests.exhaustive_scaled import scaled_jobs
 
@@ -30,6 +30,8 @@ DOT_ROWS = 100
 FULL_AMAX = ("ue4m3-absmax", "ue5m3-absmax", "e8m0-even")
 BLOCKS_PER_UNIT = 2000
 PATTERNS_PER_UNIT = 1 << 28
+POWER_LANE_PATTERNS = sum(256 * (code + 3) for code in range(252)) + 2 * 65280 + 65282
+"""bfloat16 numbers below 8 times an E8M0 scale, over all scales, and infinity under the largest."""
 CODES_PER_UNIT = 16
 
 SELECTING = {"absmax": (25, 2000), "4o6": (22, 2000), "3c": (6, 1000), "6c": (6, 1000)}
@@ -293,15 +295,17 @@ def jobs() -> list[Job]:
     found += scaled_jobs()
     for selection in ("ue4m3-absmax", "ue5m3-absmax", "e8m0-floor"):
         codes = recipe(f"{selection}-b16").scale.max_code + 1
+        powers = selection.startswith("e8m0")
         found.append(
             Job(
-                f"lane {selection}, all bfloat16 but NaN under all finite scale codes",
+                f"lane {selection}, all bfloat16 but NaN under all finite scale codes"
+                + (" that a block with such a lane can have" if powers else ""),
                 "Verilator with reference",
                 "spec §9",
                 f"{here}:lane_unit",
                 (f"quantizer-{selection}-b16-bf16",),
                 -(-codes // CODES_PER_UNIT),
-                codes * (2 * 0x7F81),
+                POWER_LANE_PATTERNS if powers else codes * (2 * 0x7F81),
                 HARDWARE,
             )
         )
@@ -362,4 +366,4 @@ def jobs() -> list[Job]:
         )
         for name in MATRIX
     ]
-    return found + codec_jobs.jobs()
+    return found + codec_jobs.jobs() + exhaustive_select.jobs()

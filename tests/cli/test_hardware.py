@@ -47,7 +47,7 @@ def test_export_as_json(cli: Cli) -> None:
     ("arguments", "message"),
     [
         (f"export {SMALL.name}x -o out", f"did you mean {SMALL.name}"),
-        ("export quantizer-ue5m3-4o6-b16-bf16 -o out", "not available yet"),
+        ("export quantizer-ue5m3-search-b16-bf16 -o out", "not available yet"),
         ("export quantizer-mxfp4-b8-bf16 -o out", "unknown recipe 'mxfp4-b8'"),
         (f"export {SMALL.name} -o file/out", "file"),
         (f"simulate {SMALL.name} --top x", "--top x goes with --dut FILE.v"),

@@ -10,7 +10,9 @@ import pytest
 from emulator.formats import BF16, FORMATS, FP16, FP32, Format
 from emulator.recipes import recipe
 from rtl.amax import Amax
+from rtl.amax_bits import AmaxBits
 from rtl.element import Element
+from rtl.powers import PowerReference
 from rtl.scale import ScaleEncoder
 from rtl.shapes import Shapes
 from rtl.stage import Stage
@@ -39,6 +41,7 @@ def test_unpack_keeps_the_order(selection: str, x: Format) -> None:
     rng = random.Random(0)
     patterns = sorted({rng.randrange(inf) for _ in range(300)} | {0, 1, x.max_code})
     saturated = (1 << s.exponent_bits) - 2
+    whole = s.normalised or s.raw
     seen = []
 
     async def bench(ctx: Any) -> None:
@@ -48,7 +51,7 @@ def test_unpack_keeps_the_order(selection: str, x: Format) -> None:
             key = ctx.get(unit.key.as_value())
             exponent = ctx.get(unit.lane.exponent)
             assert (exponent == s.infinity_exponent) == (pattern >= inf)
-            ordered = 0 < exponent < saturated or s.normalised
+            ordered = 0 < exponent < saturated or whole
             seen.append((key, ordered))
         *_, infinity, quiet, last = (key for key, _ in seen)
         assert infinity < quiet <= last and all(key < infinity for key, _ in seen[:-3])
@@ -59,9 +62,10 @@ def test_unpack_keeps_the_order(selection: str, x: Format) -> None:
 
 
 @pytest.mark.parametrize("lanes", [2, 4, 8, 16, 32])
-def test_amax_is_the_largest_key(lanes: int) -> None:
+@pytest.mark.parametrize("kind", [Amax, AmaxBits])
+def test_amax_is_the_largest_key(kind: type[Amax] | type[AmaxBits], lanes: int) -> None:
     """The largest key, wherever it stands (spec §7.1)."""
-    unit = Amax(shapes("ue5m3-absmax", BF16), lanes)
+    unit = kind(shapes("ue5m3-absmax", BF16), lanes)
     rng = random.Random(lanes)
 
     async def bench(ctx: Any) -> None:
@@ -116,11 +120,11 @@ def test_scale_codes(selection: str, amax: int, scale: int) -> None:
     testbench(encoder, encode)
 
 
-@pytest.mark.parametrize("name", ["ue4m3", "ue5m3", "e8m0"])
+@pytest.mark.parametrize("name", ["ue4m3", "ue5m3"])
 def test_thresholds_are_multiples_of_the_scale(name: str) -> None:
     """n1, n3, n5, n7 times their powers of two are 1, 3, 5, 7 times the scale (spec §9.1)."""
     fmt = FORMATS[name]
-    s = shapes(f"{name}-{'absmax' if fmt.has_zero else 'floor'}", BF16)
+    s = shapes(f"{name}-absmax", BF16)
     unit = ThresholdGenerator(s)
 
     async def bench(ctx: Any) -> None:
@@ -142,6 +146,24 @@ def test_thresholds_are_multiples_of_the_scale(name: str) -> None:
                 top = exponent + k.bit_length() - 1 + carry
                 significand = (1 << width) + (ctx.get(fraction) if width else 0)
                 assert significand * 2 ** (top + 40) == k * fmt.value(code) * 2 ** (width + 40)
+
+    testbench(unit, bench)
+
+
+@pytest.mark.parametrize("x", [BF16, FP16], ids=lambda f: f.name)
+def test_power_reference(x: Format) -> None:
+    """Lanes from a quarter of the scale on count; NaN's scale leaves none (spec §9.1, §6.1)."""
+    s = shapes("e8m0-floor", x)
+    unit = PowerReference(s)
+
+    async def bench(ctx: Any) -> None:
+        for code in range(256):
+            ctx.set(unit.scale, code)
+            exponent = code - 127 + x.bias - s.base  # lane exponent of the scale
+            assert ctx.get(unit.reference.origin) == (exponent + 2) % 8
+            least = min(max(exponent - 2, 0 if s.raw else 1), s.infinity_exponent)
+            assert ctx.get(unit.reference.nan) == (code == 0xFF)
+            assert code == 0xFF or ctx.get(unit.reference.least) == least
 
     testbench(unit, bench)
 

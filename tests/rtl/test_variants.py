@@ -7,6 +7,7 @@ import pytest
 from emulator.errors import NotAvailableError, UnknownNameError
 from emulator.formats import FORMATS
 from emulator.recipes import BLOCK_SIZES, CHOOSING_SELECTIONS, SELECTIONS, recipe
+from rtl.select_variant import SELECT_RULES, SelectVariant
 from rtl.variants import CUTS, INPUTS, UNITS, QuantizerVariant, default_variants, variant
 
 
@@ -58,11 +59,19 @@ def test_default_sets_of_all_units() -> None:
         *(
             (f"quantizer-{s}-b16-bf16", NotAvailableError, r"hardware for rule '.*' is not avail")
             for s in CHOOSING_SELECTIONS
+            if "search" in s
         ),
+        ("quantizer-ue5m3-absmax-b16-bf16-turn", UnknownNameError, r"unknown variant"),
+        ("quantizer-ue5m3-3c-b16-bf16-turn-cutae", ValueError, r"cuts 'ae' lack o"),
+        ("quantizer-ue5m3-3c-b16-bf16-cutoa", ValueError, r"cuts 'oa' are not letters of"),
+        ("quantizer-ue5m3-3c-b16-bf16-cut", ValueError, r"cuts '' are not one or more"),
+        ("quantizer-ue5m3-3c-b64-bf16", NotAvailableError, r"64 exceeds the 32 lanes"),
+        ("quantizer-ue4m3-4o6-h-b16-bf16", NotAvailableError, r"tensor scale 'h' with a selection"),
+        ("quantizer-ue5m3-4o6-e8-b16-bf16", NotAvailableError, r"with exact errors and"),
         (
             "quantizer-ue4m3-4o6-h-b16-bf16",
             NotAvailableError,
-            r"b16: hardware for rule '4o6' is not available yet",
+            r"b16: hardware for tensor scale 'h' with a selection is not available yet",
         ),
     ],
 )
@@ -70,6 +79,26 @@ def test_refused_names(name: str, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message) as caught:
         variant(name)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "selection", [s for s in CHOOSING_SELECTIONS if s.split("-")[1] in SELECT_RULES]
+)
+@pytest.mark.parametrize(("turn", "cuts"), [(False, ""), (True, ""), (True, "o"), (False, "ief")])
+def test_names_of_selecting_variants(selection: str, turn: bool, cuts: str) -> None:
+    v = SelectVariant(recipe(f"{selection}-b8"), FORMATS["fp16"], cuts, turn)
+    assert variant(v.name) == v
+    assert v.module.isidentifier() and "__" not in v.module
+    candidates = {"4o6": 2, "3c": 3, "6c": 6, "fc": 2}[v.recipe.rule]  # spec §15.1
+    assert v.interval == (candidates if turn else 1)  # spec §12.5
+    waits = candidates - 1 if turn and set(v.cuts) & {"i", "a"} else 0
+    assert v.latency == len(v.cuts) + waits
+
+
+def test_defaults_of_selecting_variants() -> None:
+    found = SelectVariant.defaults()
+    assert len({v.name for v in found}) == len(found) > 8
+    assert {variant(v.name) for v in found} == set(found)
 
 
 def test_refused_input() -> None:

@@ -27,6 +27,9 @@ NAMES = [
     "quantizer-e8m0-ceil-b2-fp32-cuta",
     "quantizer-e8m0-even-b4-bf16-cuts",
     "quantizer-ue4m3-absmax-hbf16-b2-bf16",
+    "quantizer-ue5m3-4o6-b2-bf16",
+    "quantizer-ue4m3-6c-b2-fp16-turn",
+    "quantizer-e8m0-fc-b2-bf16-turn-cuto",
 ]
 
 

@@ -1,0 +1,105 @@
+"""Candidates: the scale codes that a selection tries (spec §15.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from rtl.hierarchy import place
+from rtl.scale import ScaleEncoder
+from rtl.select_variant import CANDIDATES, POWER_CANDIDATES
+from rtl.shapes import Shapes
+
+
+class CandidateEncoder(wiring.Component):
+    """The candidate scale codes of a block, all of them or one by its number. Combinational.
+
+    Both quotients are encoded once (spec §8.1); candidates that differ by an offset share them.
+    Blocks with a NaN or an infinity have equal candidates, so that no choice is left (spec §6).
+
+    Args:
+        shapes: widths, and rule and prevent-zero of the recipe.
+        numbered: whether there is one output, for the candidate of ``number``.
+
+    Members:
+        amax: In, `Shapes.key`, the block's largest key.
+        number: In, of the candidate, if ``numbered``.
+        scales_<i>: Out, the stored scale codes in their order; only the first if ``numbered``.
+    """
+
+    amax: data.View
+    number: Signal
+    scales: list[Signal]
+
+    def __init__(self, shapes: Shapes, *, numbered: bool) -> None:
+        self.shapes = shapes
+        self.numbered = numbered
+        rules = POWER_CANDIDATES.get(shapes.rule, ())
+        self.candidates: list[tuple[int | str, int]] = [(rule, 0) for rule in rules] or [
+            *CANDIDATES[shapes.rule]
+        ]
+        outputs = 1 if numbered else len(self.candidates)
+        ports = {
+            "amax": In(shapes.key),
+            "scales": Out(shapes.scale.storage_bits).array(outputs),
+        }
+        if numbered:
+            ports["number"] = In((len(self.candidates) - 1).bit_length())
+        super().__init__(ports)
+
+    def elaborate(self, platform: object) -> Module:
+        """The logic of the unit."""
+        m = Module()
+        s = self.shapes
+        plain = Shapes(s.input, s.scale, s.rule)  # prevent-zero follows the offsets (spec §15.1)
+        quotients: dict[int | str, Value] = {}
+        for source in dict.fromkeys(source for source, _ in self.candidates):
+            if isinstance(source, int):
+                encoder, name = ScaleEncoder(plain, divisor=source), f"divide{source}"
+            else:
+                encoder, name = ScaleEncoder(plain, rule=source), source
+            place(m, platform, name, encoder, kind=name)
+            m.d.comb += encoder.amax.eq(self.amax)
+            quotients[source] = encoder.scale
+        if not self.numbered:
+            for scale, (source, offset) in zip(self.scales, self.candidates, strict=True):
+                m.d.comb += scale.eq(self._finished(quotients[source], offset))
+            return m
+        base = Signal(s.scale.storage_bits)
+        up, down = Signal(), Signal()
+        chosen: Value = Const(0)
+        for source, quotient in quotients.items():
+            chosen = chosen | Mux(self._is(lambda c, s=source: c[0] == s), quotient, 0)
+        m.d.comb += [
+            base.eq(chosen),
+            up.eq(self._is(lambda c: c[1] > 0)),
+            down.eq(self._is(lambda c: c[1] < 0)),
+        ]
+        code = Mux(up, self._next(base, 1), Mux(down, self._next(base, -1), base))
+        m.d.comb += self.scales[0].eq(self._checked(base, code))
+        return m
+
+    def _is(self, wanted: Callable[[tuple[int | str, int]], bool]) -> Value:
+        """Whether the candidate of ``number`` is one of those wanted."""
+        numbers = [i for i, candidate in enumerate(self.candidates) if wanted(candidate)]
+        return Cat(*(self._number_is(i) for i in numbers)).any() if numbers else Const(0, 1)
+
+    def _number_is(self, number: int) -> Value:
+        return self.number == number if number else ~self.number.any()
+
+    def _next(self, code: Value, offset: int) -> Value:
+        """The code one up or down, clamped (spec §8.2)."""
+        end = self.shapes.scale.max_code if offset > 0 else 0
+        at_end = code == end if end else ~code.any()
+        return Mux(at_end, code, code + offset)[: len(code)]
+
+    def _finished(self, base: Value, offset: int) -> Value:
+        return self._checked(base, self._next(base, offset) if offset else base)
+
+    def _checked(self, base: Value, code: Value) -> Value:
+        """The code of a finite block, with prevent-zero (spec §8.3), or that of a special one."""
+        result = Mux(self.amax.exponent.all(), base, code)
+        return result | ~result.any() if self.shapes.prevent_zero else result
