@@ -23,7 +23,10 @@ def register(app: typer.Typer) -> None:
         "(a table: bits/element, logic and register GE, levels, latency, errors)",
         "build/mine/comparison.json, build/mine/comparison.md",
         "",
-        "Without VARIANT: those of `finescale variants`. With your cells and weights:",
+        "Without VARIANT: the quantizers of `finescale variants`. Another unit:",
+        "$ finescale compare --unit dot",
+        "",
+        "With your cells and weights:",
         "$ finescale compare --liberty cells.lib --tensor weights.safetensors",
     )
 
@@ -31,7 +34,16 @@ def register(app: typer.Typer) -> None:
 def compare(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="VARIANT", help="Variants; the default set if none."),
+        typer.Argument(metavar="VARIANT", help="Variants; the default quantizers if none."),
+    ] = None,
+    units: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--unit",
+            metavar="UNIT",
+            help="The default variants of a unit (quantizer, tensor, encode, decode, dequantizer, "
+            "dot; repeatable).",
+        ),
     ] = None,
     folder: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for comparison.json and comparison.md.")
@@ -75,6 +87,8 @@ def compare(
     from rtl.variants import variant
 
     chosen = [variant(n) for n in names] if names else None
+    if chosen is not None and units:
+        raise ValueError(f"--unit {units[0]} goes without names of variants")
     if tensor is None and (key is not None or dtype is not None):
         raise ValueError("--key and --dtype go with --tensor FILE")
 
@@ -90,6 +104,7 @@ def compare(
         try:
             found = run(
                 chosen,
+                units=units or (),
                 liberty=library,
                 tensors=tensor,
                 key=key,

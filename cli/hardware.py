@@ -24,8 +24,9 @@ def register(app: typer.Typer) -> None:
         "...",
         "",
         "$ finescale export quantizer-ue5m3-absmax-b16-bf16 -o verilog --testbench",
-        "$ cd verilog && iverilog -g2012 -f filelist.f quantizer_*_tb.sv -o tb && vvp tb",
-        "PASS 2000 words of quantizer-ue5m3-absmax-b16-bf16 identical, ...",
+        "$ cd verilog",
+        "$ iverilog -g2012 -f filelist.f quantizer_*_tb.sv -o tb && vvp tb",
+        "PASS ... words of quantizer-ue5m3-absmax-b16-bf16 identical, ...",
         "",
         "The file is clean in: verilator --lint-only -Wall waivers.vlt FILE.v",
     )

@@ -57,8 +57,8 @@ def register(app: typer.Typer) -> None:
         app,
         variants,
         "$ finescale variants quantizer-e8m0-ceil-b8-fp16-cutao",
-        "quantizer-e8m0-ceil-b8-fp16-cutao: Block quantizer of recipe e8m0-ceil-b8; latency 2, ...",
-        "module quantizer_e8m0_ceil_b8_fp16_cutao; registers: a = after the amax tree; ...",
+        "quantizer-e8m0-ceil-b8-fp16-cutao: Block quantizer of recipe ...",
+        "module quantizer_e8m0_ceil_b8_fp16_cutao; registers: a = after ...",
     )
 
 

@@ -27,9 +27,9 @@ from compare.evaluate import (
 from compare.liberty import Library
 from compare.results import CellLibrary, Comparison, Failure, Row
 from compare.synthesis import GENERIC, SCRIPTS
-from emulator.errors import FileFormatError, FinescaleError
+from emulator.errors import FileFormatError, FinescaleError, UnknownNameError, near
 from emulator.version import SPEC_VERSION
-from rtl.variants import Variant, default_variants
+from rtl.variants import UNITS, Variant
 
 WORKERS = 2
 REASON_LINES = 2
@@ -48,6 +48,7 @@ class Progress(Protocol):
 def compare(
     variants: Sequence[Variant] | None = None,
     *,
+    units: Sequence[str] = (),
     liberty: Library | None = None,
     tensors: str | Path | None = None,
     key: str | None = None,
@@ -61,7 +62,8 @@ def compare(
     """Verify, map and measure variants.
 
     Args:
-        variants: the default set if None.
+        variants: the default set of ``units`` if None.
+        units: names of `UNITS`; the quantizers if there is none.
         liberty: the cell library, or None for yosys' generic gates.
         tensors: file of weights to measure the error on (`compare.tensors.read_tensors`); with
             ``key`` and ``dtype`` as there.
@@ -80,7 +82,7 @@ def compare(
         FileFormatError: if the file of weights is no such file.
         ToolError: if a tool is missing.
     """
-    chosen = list(dict.fromkeys(default_variants() if variants is None else variants))
+    chosen = list(dict.fromkeys(_defaults(units) if variants is None else variants))
     if not chosen:
         raise ValueError("no variant to compare")
     file = None if tensors is None else _tensor_file(Path(tensors), key, dtype)
@@ -110,7 +112,7 @@ def compare(
     result = Comparison(
         tuple(r for r in (outcomes[v] for v in chosen) if isinstance(r, Row)),
         tuple(f for f in (outcomes[v] for v in chosen) if isinstance(f, Failure)),
-        _command(None if variants is None else chosen, liberty, file),
+        _command(None if variants is None else chosen, units, liberty, file),
         GENERIC if liberty is None else liberty.name,
         None if liberty is None else _describe(liberty),
         tuple(SCRIPTS),
@@ -161,11 +163,25 @@ def _describe(liberty: Library) -> CellLibrary:
     )
 
 
+def _defaults(units: Sequence[str]) -> list[Variant]:
+    """The default variants of some units."""
+    for unit in units:
+        if unit not in UNITS:
+            known = ", ".join(UNITS)
+            raise UnknownNameError(f"unknown unit {unit!r}{near(unit, UNITS)} (known: {known})")
+    return [v for unit in units or ("quantizer",) for v in UNITS[unit].defaults()]
+
+
 def _command(
-    variants: Sequence[Variant] | None, liberty: Library | None, file: TensorFile | None
+    variants: Sequence[Variant] | None,
+    units: Sequence[str],
+    liberty: Library | None,
+    file: TensorFile | None,
 ) -> str:
     """The command line, with file names for paths: the report names no machine's folders."""
     words = ["finescale", "compare", *(v.name for v in variants or ())]
+    for unit in units if variants is None else ():
+        words += ["--unit", unit]
     for path in liberty.paths if liberty is not None else ():
         words += ["--liberty", path.name]
     if file is not None:
@@ -179,6 +195,7 @@ def _run(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, Row | Failure
     """Yield outcomes as they come; leaving early stops the workers and all their children."""
     context = multiprocessing.get_context("spawn")
     groups: SimpleQueue[int] = context.SimpleQueue()
+    others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(
         min(workers, len(jobs)), mp_context=context, initializer=_start_worker, initargs=(groups,)
     )
@@ -196,6 +213,9 @@ def _run(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, Row | Failure
             while not groups.empty():
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(groups.get(), signal.SIGTERM)
+            # A worker that is still starting has told no group, and has no children either.
+            for child in set(multiprocessing.active_children()) - others:
+                child.terminate()
         groups.close()
 
 

@@ -172,7 +172,7 @@ def test_unverified_variant_has_no_row(small: Comparison, home: Path, tmp_path: 
     inputs = _verilog_inputs(Job(SMALL, good.folder))
     verilog = good.get("verilog", inputs)
     assert isinstance(verilog, str)
-    wrong = verilog.replace("{ x[15],", "{ ~x[15],")  # the sign of every lane
+    wrong = verilog.replace("{ x[15:4],", "{ ~x[15], x[14:4],")  # the sign of every lane
     assert wrong != verilog
     cache.put("verilog", inputs, wrong)
     result = compare([SMALL], folder=tmp_path, cache=cache.folder, samples=SAMPLES)
