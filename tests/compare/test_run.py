@@ -212,6 +212,8 @@ def test_interrupt_ends_the_workers_and_keeps_what_is_done(home: Path, small: Co
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # A shell's background jobs, and so their children, ignore the signal that is sent here.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout is not None
     assert process.stdout.readline() == f"done {SMALL}\n"
