@@ -8,6 +8,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from rtl.chain import Chain
 from rtl.dot_accumulator import Accumulator, carried_layout, products_layout, shapes_of
 from rtl.dot_exact import ExactRound
 from rtl.dot_float import FloatRound
@@ -17,7 +18,6 @@ from rtl.dot_scales import ScaledSum, ScaleProduct
 from rtl.dot_shapes import FLOAT_BIAS, FLOAT_NAN
 from rtl.dot_variant import DotVariant
 from rtl.hierarchy import place
-from rtl.stage import Stage
 
 
 class Dot(wiring.Component):
@@ -49,7 +49,7 @@ class Dot(wiring.Component):
         """The pipeline, from the input port to the output port."""
         m = Module()
         v = self.variant
-        pipe = _Pipe(m, platform, v.cuts or "", self.i.valid, self.i.ready)
+        pipe = Chain(m, platform, v.cuts or "", self.i)
         word = pipe.cut("i", {"word": self.i.payload}).word
         carried = {name: self._field(word, name) for name in carried_layout(v) if v.accumulates}
 
@@ -64,11 +64,8 @@ class Dot(wiring.Component):
         else:
             result = self._converted(m, platform, at.product0)
         out = pipe.cut("o", {"word": result})
-        m.d.comb += [
-            self.o.payload.eq(out.word),
-            self.o.valid.eq(pipe.valid),
-            pipe.ready.eq(self.o.ready),
-        ]
+        m.d.comb += self.o.payload.eq(out.word)
+        pipe.end(self.o)
         return m
 
     def _field(self, word: Value, name: str) -> Value:
@@ -124,7 +121,7 @@ class Dot(wiring.Component):
         ]
         return Mux(term.nan, FLOAT_NAN, unit.pattern)
 
-    def _accumulated(self, m: Module, platform: object, pipe: _Pipe, at: data.View) -> Value:
+    def _accumulated(self, m: Module, platform: object, pipe: Chain, at: data.View) -> Value:
         """The result word of the accumulator's sums."""
         v, shapes = self.variant, shapes_of(self.variant)
         loop = Accumulator(v)
@@ -154,32 +151,3 @@ class Dot(wiring.Component):
             m.d.comb += [multiply.x.eq(now.y), multiply.y.eq(now.g)]
             y, flag = multiply.product, {name: now[name] for name in flag}
         return Cat(y, *flag.values())
-
-
-class _Pipe:
-    """Chains the stages of the cuts that a variant has; a cut that it lacks is a wire."""
-
-    def __init__(self, m: Module, platform: object, cuts: str, valid: Value, ready: Value) -> None:
-        self.m, self.platform, self.cuts = m, platform, cuts
-        self.valid, self.ready = valid, ready
-
-    def cut(self, letter: str, fields: dict[str, Any]) -> data.View:
-        """The named values of `fields` after the cut."""
-        layout = data.StructLayout({name: value.shape() for name, value in fields.items()})
-        before = Signal(layout, name=f"to_{letter}")
-        self.m.d.comb += [before[name].eq(value) for name, value in fields.items()]
-        if letter not in self.cuts:
-            return before
-        stage = Stage(layout)
-        place(self.m, self.platform, f"stage_{letter}", stage, clocked=True)
-        return self.through(stage, before)
-
-    def through(self, unit: Any, payload: Any) -> Any:
-        """The payload behind a unit with streams `i` and `o`."""
-        self.m.d.comb += [
-            unit.i.payload.eq(payload),
-            unit.i.valid.eq(self.valid),
-            self.ready.eq(unit.i.ready),
-        ]
-        self.valid, self.ready = unit.o.valid, unit.o.ready
-        return unit.o.payload

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal, Value
-from amaranth.lib import data, stream, wiring
+from amaranth.hdl import Cat, Module, Value
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl.amax import Amax
 from rtl.amax_bits import AmaxBits
+from rtl.chain import Chain, numbered
 from rtl.element import Element
 from rtl.hierarchy import place
 from rtl.powers import PowerElement, PowerReference, PowerSteps, is_infinite
 from rtl.quantizer_variant import QuantizerVariant
 from rtl.scale import ScaleEncoder
 from rtl.shapes import Shapes
-from rtl.stage import Stage
 from rtl.thresholds import ThresholdGenerator
 from rtl.unpack import Unpack
 
@@ -51,7 +51,7 @@ class Quantizer(wiring.Component):
         m = Module()
         variant, shapes = self.variant, Shapes.of(self.variant)
         n = variant.recipe.block_size
-        pipe = Pipeline(m, platform, variant.cuts, self.i.valid, self.i.ready)
+        pipe = Chain(m, platform, variant.cuts, self.i)
 
         word = pipe.cut("i", {"word": self.i.payload}).word
 
@@ -79,7 +79,7 @@ class Quantizer(wiring.Component):
         return m
 
     def _finish(
-        self, m: Module, platform: object, pipe: Pipeline, scale: Value, lanes: list[Any]
+        self, m: Module, platform: object, pipe: Chain, scale: Value, lanes: list[Any]
     ) -> None:
         """From the scale to the output port, where scales have a fraction."""
         shapes, n = Shapes.of(self.variant), len(lanes)
@@ -106,7 +106,7 @@ class Quantizer(wiring.Component):
         self._end(m, pipe, codes, at.scale)
 
     def _finish_powers(
-        self, m: Module, platform: object, pipe: Pipeline, scale: Value, lanes: list[Any]
+        self, m: Module, platform: object, pipe: Chain, scale: Value, lanes: list[Any]
     ) -> None:
         """From the scale to the output port, where scales are powers of two.
 
@@ -135,41 +135,8 @@ class Quantizer(wiring.Component):
             codes.append(element.code)
         self._end(m, pipe, codes, at.scale)
 
-    def _end(self, m: Module, pipe: Pipeline, codes: list[Value], scale: Value) -> None:
+    def _end(self, m: Module, pipe: Chain, codes: list[Value], scale: Value) -> None:
         """The output word."""
         out = pipe.cut("o", {"word": Cat(*codes, scale)})
-        m.d.comb += [
-            self.o.payload.eq(out.word),
-            self.o.valid.eq(pipe.valid),
-            pipe.ready.eq(self.o.ready),
-        ]
-
-
-def numbered(lanes: list[Any]) -> dict[str, Any]:
-    """Names for the lanes of a cut."""
-    return {f"x{i}": lane for i, lane in enumerate(lanes)}
-
-
-class Pipeline:
-    """Chains the stages of the cuts that a variant has; a cut that it lacks is a wire."""
-
-    def __init__(self, m: Module, platform: object, cuts: str, valid: Value, ready: Value) -> None:
-        self.m, self.platform, self.cuts = m, platform, cuts
-        self.valid, self.ready = valid, ready
-
-    def cut(self, letter: str, fields: dict[str, Any]) -> data.View:
-        """The named values of `fields` after the cut."""
-        layout = data.StructLayout({name: value.shape() for name, value in fields.items()})
-        before = Signal(layout, name=f"to_{letter}")
-        self.m.d.comb += [before[name].eq(value) for name, value in fields.items()]
-        if letter not in self.cuts:
-            return before
-        stage = Stage(layout)
-        place(self.m, self.platform, f"stage_{letter}", stage, clocked=True)
-        self.m.d.comb += [
-            stage.i.payload.eq(before),
-            stage.i.valid.eq(self.valid),
-            self.ready.eq(stage.i.ready),
-        ]
-        self.valid, self.ready = stage.o.valid, stage.o.ready
-        return stage.o.payload
+        m.d.comb += self.o.payload.eq(out.word)
+        pipe.end(self.o)

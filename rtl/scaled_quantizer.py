@@ -6,8 +6,8 @@ from amaranth.hdl import Cat, Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from rtl.chain import Chain
 from rtl.hierarchy import place
-from rtl.quantizer import Pipeline
 from rtl.quantizer_variant import QuantizerVariant
 from rtl.scaled_amax import LargestMagnitude
 from rtl.scaled_element import ScaledElement
@@ -47,7 +47,7 @@ class ScaledQuantizer(wiring.Component):
         recipe = self.variant.recipe
         shapes = ScaledShapes.scaled(recipe, self.variant.input)
         n, width = recipe.block_size, shapes.input.width
-        pipe = Pipeline(m, platform, self.variant.cuts, self.i.valid, self.i.ready)
+        pipe = Chain(m, platform, self.variant.cuts, self.i)
 
         # The tensor scale's sign, if it has one, is always 0 (spec §14.6).
         x, g = self.i.payload[: n * width], self.i.payload[n * width :][: sum(shapes.g_field)]
@@ -79,9 +79,6 @@ class ScaledQuantizer(wiring.Component):
             ]
             codes.append(element.code)
         out = pipe.cut("o", {"word": Cat(*codes, at.scale)})
-        m.d.comb += [
-            self.o.payload.eq(out.word),
-            self.o.valid.eq(pipe.valid),
-            pipe.ready.eq(self.o.ready),
-        ]
+        m.d.comb += self.o.payload.eq(out.word)
+        pipe.end(self.o)
         return m

@@ -17,11 +17,11 @@ from amaranth.lib.wiring import In, Out
 from rtl.amax import Amax
 from rtl.amax_bits import AmaxBits
 from rtl.candidates import CandidateEncoder
+from rtl.chain import Chain, numbered
 from rtl.columns import ripple_add
 from rtl.element import Element
 from rtl.hierarchy import place
 from rtl.powers import PowerElement, PowerReference, PowerSteps, is_infinite
-from rtl.quantizer import Pipeline, numbered
 from rtl.select_error import Merit, lane_layout
 from rtl.select_shapes import SelectShapes
 from rtl.select_variant import SelectVariant
@@ -54,7 +54,7 @@ class _Selecting(wiring.Component):
             }
         )
 
-    def front(self, m: Module, platform: object, pipe: Pipeline) -> Any:
+    def front(self, m: Module, platform: object, pipe: Chain) -> Any:
         """From the input port to behind cut a: lanes and the largest key."""
         s, n = self.shapes, self.lanes
         word = pipe.cut("i", {"word": self.i.payload}).word
@@ -81,7 +81,7 @@ class _Selecting(wiring.Component):
         return Const(0, 1) if least is None else amax.exponent >= least
 
     def evaluate(
-        self, m: Module, platform: object, pipe: Pipeline, at: Any, candidates: int
+        self, m: Module, platform: object, pipe: Chain, at: Any, candidates: int
     ) -> _Evaluated:
         """From behind cut s to behind cut f: element codes and merits of the candidates.
 
@@ -249,7 +249,7 @@ class SelectQuantizer(_Selecting):
         """The pipeline, from the input port to the output port."""
         m = Module()
         variant = self.variant
-        pipe = Pipeline(m, platform, variant.cuts, self.i.valid, self.i.ready)
+        pipe = Chain(m, platform, variant.cuts, self.i)
         at = self.front(m, platform, pipe)
         encoder = CandidateEncoder(self.shapes.lanes, numbered=False)
         place(m, platform, "candidate_encoder", encoder, kind="candidates")
@@ -271,11 +271,8 @@ class SelectQuantizer(_Selecting):
             words += words[-1:] if len(words) % 2 else []
             words = [Mux(bit, *pair[::-1]) for pair in zip(words[::2], words[1::2], strict=True)]
         out = pipe.cut("o", {"word": words[0]})
-        m.d.comb += [
-            self.o.payload.eq(out.word),
-            self.o.valid.eq(pipe.valid),
-            pipe.ready.eq(self.o.ready),
-        ]
+        m.d.comb += self.o.payload.eq(out.word)
+        pipe.end(self.o)
         return m
 
 
@@ -289,7 +286,7 @@ class SelectInTurn(_Selecting):
         """The pipeline, from the input port to the register that keeps the best."""
         m = Module()
         variant = self.variant
-        pipe = Pipeline(m, platform, variant.cuts, self.i.valid, self.i.ready)
+        pipe = Chain(m, platform, variant.cuts, self.i)
         at = self.front(m, platform, pipe)
         last = variant.candidates - 1
         number = Signal(range(variant.candidates))
@@ -310,7 +307,7 @@ class SelectInTurn(_Selecting):
         self._keep(m, pipe, found)
         return m
 
-    def _keep(self, m: Module, pipe: Pipeline, found: _Evaluated) -> None:
+    def _keep(self, m: Module, pipe: Chain, found: _Evaluated) -> None:
         """The output register: the first candidate, and each that beats all before it."""
         first, final, decided = found.about
         (merit,), (word,) = found.merits, found.words
