@@ -7,13 +7,14 @@ decode-<format>-<output>[-x<lanes>][-cut<stages>]
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from emulator.formats import FORMATS, Format
 from emulator.layout import WordLayout, code_layout, input_layout
-from rtl.variant import Variant
+from rtl.variant import Variant, check_cuts, cut_places
 
 if TYPE_CHECKING:
     from amaranth.lib import wiring
@@ -67,10 +68,7 @@ class CodecVariant(Variant):
             raise ValueError(f"format {self.fmt.name} has more than {MAX_CODE_BITS} bits")
         if not 1 <= self.lanes <= MAX_LANES:
             raise ValueError(f"{self.lanes} lanes are not 1 to {MAX_LANES}")
-        if not self.cuts or self.cuts != "".join(c for c in CUTS if c in self.cuts):
-            raise ValueError(
-                f"cuts {self.cuts!r} are not one or more letters of {''.join(CUTS)!r} in that order"
-            )
+        check_cuts(self.cuts, CUTS)
 
     @property
     def name(self) -> str:
@@ -79,28 +77,25 @@ class CodecVariant(Variant):
         tail = "" if self.cuts == DEFAULT_CUTS else f"-cut{self.cuts}"
         return f"{self.unit}-{self.fmt.name}-{self.number.name}{self._mode}{lanes}{tail}"
 
-    def __str__(self) -> str:
-        return self.name
-
     @property
     def _mode(self) -> str:
         """The part of the name that says how infinity is treated, if it is not the usual way."""
         return ""
 
     @property
+    @abstractmethod
     def source(self) -> Format:
         """Format of what goes in."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def target(self) -> Format:
         """Format of what comes out."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def ieee(self) -> bool:
         """Whether overflow gives infinity (spec §3.3, §21.4) and not the largest finite code."""
-        raise NotImplementedError
 
     @property
     def latency(self) -> int:
@@ -110,7 +105,7 @@ class CodecVariant(Variant):
     @property
     def registers(self) -> str:
         """Where its registers stand, in a line."""
-        return "; ".join(f"{letter} = {CUTS[letter]}" for letter in self.cuts)
+        return cut_places(self.cuts, CUTS)
 
     def _numbers(self) -> WordLayout:
         return input_layout(self.number, self.lanes)

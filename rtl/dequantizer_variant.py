@@ -14,7 +14,7 @@ from emulator.errors import NotAvailableError
 from emulator.formats import FORMATS, Format
 from emulator.layout import WordLayout, block_layout, input_layout
 from emulator.recipes import BLOCK_SIZES, Recipe, recipe
-from rtl.variant import Variant
+from rtl.variant import Variant, check_cuts, cut_places
 
 if TYPE_CHECKING:
     from amaranth.lib import wiring
@@ -73,10 +73,7 @@ class DequantizerVariant(Variant):
                 f"block size {self.recipe.block_size} exceeds the {MAX_LANES} lanes of a "
                 "dequantizer"
             )
-        if not self.cuts or self.cuts != "".join(c for c in CUTS if c in self.cuts):
-            raise ValueError(
-                f"cuts {self.cuts!r} are not one or more letters of {''.join(CUTS)!r} in that order"
-            )
+        check_cuts(self.cuts, CUTS)
 
     @classmethod
     def parse(cls, name: str) -> DequantizerVariant | None:
@@ -99,9 +96,6 @@ class DequantizerVariant(Variant):
         """Canonical name."""
         tail = "" if self.cuts == DEFAULT_CUTS else f"-cut{self.cuts}"
         return f"dequantizer-{self.recipe.name}-{self.output.name}{tail}"
-
-    def __str__(self) -> str:
-        return self.name
 
     @property
     def latency(self) -> int:
@@ -126,7 +120,7 @@ class DequantizerVariant(Variant):
     @property
     def registers(self) -> str:
         """Where its registers stand, in a line."""
-        return "; ".join(f"{letter} = {CUTS[letter]}" for letter in self.cuts)
+        return cut_places(self.cuts, CUTS)
 
     @property
     def meanings(self) -> dict[str, str]:

@@ -16,7 +16,7 @@ from emulator.dot_layout import DotWords
 from emulator.errors import NotAvailableError
 from emulator.formats import E2M1, FORMATS, Format
 from emulator.layout import WordLayout
-from rtl.variant import Variant
+from rtl.variant import Variant, check_cuts, cut_places
 
 if TYPE_CHECKING:
     from amaranth.lib import wiring
@@ -126,8 +126,7 @@ class DotVariant(Variant):
         if self.cuts is None:
             object.__setattr__(self, "cuts", self.default_cuts)
         places = self.places
-        if self.cuts != "".join(c for c in places if c in str(self.cuts)):
-            raise ValueError(f"cuts {self.cuts!r} are not letters of {places!r} in that order")
+        check_cuts(str(self.cuts), places, none=True)
         if kind == "block" and not self.cuts:
             raise ValueError("the product of a block needs a cut")
 
@@ -214,9 +213,6 @@ class DotVariant(Variant):
         scale = self.scale.name
         return f"dot-{scale}-b{self.block_size}{x}-{self.accumulation.name}{n}{h}{cut}"
 
-    def __str__(self) -> str:
-        return self.name
-
     @property
     def accumulates(self) -> bool:
         """Whether words are summed."""
@@ -257,8 +253,8 @@ class DotVariant(Variant):
     @property
     def registers(self) -> str:
         """Where its registers stand, in a line."""
-        places = [f"{letter} = {CUTS[letter]}" for letter in self.cuts or ""]
-        return "; ".join(["the accumulator"] * self.accumulates + places)
+        accumulator = ["the accumulator"] * self.accumulates
+        return "; ".join([*accumulator, *filter(None, [cut_places(self.cuts or "", CUTS)])])
 
     @property
     def meanings(self) -> dict[str, str]:

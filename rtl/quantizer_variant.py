@@ -14,7 +14,7 @@ from emulator.errors import NotAvailableError
 from emulator.formats import FORMATS, Format
 from emulator.layout import WordLayout, input_layout, output_layout, scaled_input_layout
 from emulator.recipes import BLOCK_SIZES, Recipe, recipe
-from rtl.variant import Variant
+from rtl.variant import Variant, check_cuts, cut_places
 
 if TYPE_CHECKING:
     from amaranth.lib import wiring
@@ -94,10 +94,7 @@ class QuantizerVariant(Variant):
             raise NotAvailableError(
                 f"block size {self.recipe.block_size} exceeds the {MAX_LANES} lanes of a quantizer"
             )
-        if not self.cuts or self.cuts != "".join(c for c in CUTS if c in self.cuts):
-            raise ValueError(
-                f"cuts {self.cuts!r} are not one or more letters of {''.join(CUTS)!r} in that order"
-            )
+        check_cuts(self.cuts, CUTS)
 
     @classmethod
     def parse(cls, name: str) -> QuantizerVariant | None:
@@ -129,9 +126,6 @@ class QuantizerVariant(Variant):
         tail = "" if self.cuts == DEFAULT_CUTS else f"-cut{self.cuts}"
         return f"quantizer-{self.recipe.name}-{self.input.name}{tail}"
 
-    def __str__(self) -> str:
-        return self.name
-
     @property
     def latency(self) -> int:
         """One cycle per cut (spec §12.5)."""
@@ -158,7 +152,7 @@ class QuantizerVariant(Variant):
     @property
     def registers(self) -> str:
         """Where its registers stand, in a line."""
-        return "; ".join(f"{letter} = {CUTS[letter]}" for letter in self.cuts)
+        return cut_places(self.cuts, CUTS)
 
     @property
     def meanings(self) -> dict[str, str]:

@@ -13,6 +13,7 @@ from emulator.errors import NotAvailableError
 from emulator.formats import FORMATS, Format
 from emulator.recipes import Recipe, recipe
 from rtl.quantizer_variant import INPUTS, MAX_LANES, QuantizerVariant
+from rtl.variant import check_cuts, cut_places
 
 if TYPE_CHECKING:
     from amaranth.lib import wiring
@@ -84,10 +85,7 @@ class SelectVariant(QuantizerVariant):
             raise NotAvailableError(
                 f"block size {self.recipe.block_size} exceeds the {MAX_LANES} lanes of a quantizer"
             )
-        if self.cuts != "".join(c for c in SELECT_CUTS if c in self.cuts):
-            raise ValueError(
-                f"cuts {self.cuts!r} are not letters of {''.join(SELECT_CUTS)!r} in that order"
-            )
+        check_cuts(self.cuts, SELECT_CUTS, none=True)
         if self.turn and "o" not in self.cuts:
             raise ValueError(
                 f"cuts {self.cuts!r} lack o, the register that candidates in turn keep the best in"
@@ -118,9 +116,6 @@ class SelectVariant(QuantizerVariant):
         tail = "" if self.cuts == DEFAULT_CUTS[self.turn] else f"-cut{self.cuts}"
         return f"quantizer-{self.recipe.name}-{self.input.name}{turn}{tail}"
 
-    def __str__(self) -> str:
-        return self.name
-
     @property
     def interval(self) -> int:
         """One cycle per candidate if they are tried in turn (spec §12.5)."""
@@ -138,7 +133,7 @@ class SelectVariant(QuantizerVariant):
     @property
     def registers(self) -> str:
         """Where its registers stand, in a line."""
-        return "; ".join(f"{letter} = {SELECT_CUTS[letter]}" for letter in self.cuts)
+        return cut_places(self.cuts, SELECT_CUTS)
 
     def parts(self) -> dict[str, Any]:
         """Its parts by name, as plain data."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from emulator.layout import WordLayout
@@ -132,3 +132,25 @@ class Variant(ABC):
                 for port, (direction, width) in self.ports.items()
             },
         }
+
+
+def check_cuts(cuts: str, places: Iterable[str], *, none: bool = False) -> None:
+    """Check the letters of pipeline cuts.
+
+    Args:
+        cuts: letters, each at most once, in the order of ``places``.
+        places: the letters that a unit has.
+        none: whether there may be none.
+
+    Raises:
+        ValueError: if they are not such letters.
+    """
+    known = "".join(places)
+    if cuts != "".join(c for c in known if c in cuts) or not (cuts or none):
+        some = "" if none else "one or more "
+        raise ValueError(f"cuts {cuts!r} are not {some}letters of {known!r} in that order")
+
+
+def cut_places(cuts: str, places: Mapping[str, str]) -> str:
+    """Where the registers of pipeline cuts stand, in a line."""
+    return "; ".join(f"{letter} = {places[letter]}" for letter in cuts)
