@@ -23,7 +23,8 @@ from cocotb_tests.bulk import BulkModel
 from cocotb_tests.harness import Stimulus, run_tests
 from cocotb_tests.scoreboard import judge
 from cocotb_tests.subjects import subject
-from rtl.variants import QuantizerVariant, Variant, quantizer
+from rtl.variant import Device
+from rtl.variants import QuantizerVariant, quantizer
 from rtl.verilog import to_verilog
 
 VARIANT = "quantizer-ue5m3-absmax-b16-bf16"
@@ -56,7 +57,7 @@ def _build(v: QuantizerVariant) -> model.Model:
         return model.build(path, v, top=v.module)
 
 
-def _given(v: Variant, blocks: int) -> Stimulus:
+def _given(v: Device, blocks: int) -> Stimulus:
     words = subject(v).stimulus("random", words=blocks, seed=5)
     return Stimulus(words, subject(v).expected(words))
 

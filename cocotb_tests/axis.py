@@ -6,7 +6,6 @@ the stream benches is one of the AXI4-Stream ports too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -15,12 +14,11 @@ import numpy as np
 from cocotb_tests.subject import Subject
 from emulator.layout import Field, WordLayout, Words
 from rtl.axis import SUFFIX, axis_widths, axis_wrapper
-from rtl.variant import Variant
-from rtl.verilog import to_verilog
+from rtl.variant import Device, Variant
 
 
 @dataclass(frozen=True)
-class AxisVariant(Variant):
+class AxisDevice(Device):
     """The AXI4-Stream ports of a variant, `tlast` and `tdata` as one word.
 
     Args:
@@ -28,27 +26,12 @@ class AxisVariant(Variant):
     """
 
     unit: ClassVar[str] = "axis"
-    grammar: ClassVar[str] = "axis-<variant>"
-
     inner: Variant
-
-    @classmethod
-    def parse(cls, name: str) -> AxisVariant | None:
-        """There is no such name in the lists."""
-        return None
-
-    @classmethod
-    def defaults(cls) -> Sequence[AxisVariant]:
-        """None: it is an interface and no unit."""
-        return []
 
     @property
     def name(self) -> str:
         """That of the variant, marked."""
         return f"axis-{self.inner.name}"
-
-    def __str__(self) -> str:
-        return self.name
 
     @property
     def latency(self) -> int:
@@ -75,32 +58,9 @@ class AxisVariant(Variant):
         """`m_axis_tdata` and `m_axis_tlast`."""
         return _layout(axis_widths(self.inner)[1])
 
-    @property
-    def title(self) -> str:
-        """What it is, in a line."""
-        return f"AXI4-Stream ports of {self.inner.name}"
-
-    @property
-    def registers(self) -> str:
-        """Where its registers stand, in a line."""
-        return self.inner.registers
-
-    @property
-    def meanings(self) -> dict[str, str]:
-        """What the bits of the payloads mean."""
-        return {"i_payload": "tdata, tlast at the top", "o_payload": "tdata, tlast at the top"}
-
-    def parts(self) -> dict[str, Any]:
-        """Its parts by name."""
-        return {"inner": self.inner.name}
-
-    def component(self) -> Any:
-        """There is no component: the wrapper is text."""
-        raise NotImplementedError("an AXI4-Stream wrapper is Verilog text; see rtl.axis")
-
     def verilog(self) -> str:
         """The variant, its wrapper and the adapter in one text; top module is `module`."""
-        return to_verilog(self.inner) + axis_wrapper(self.inner) + self.adapter()
+        return self.inner.verilog() + axis_wrapper(self.inner) + self.adapter()
 
     def adapter(self) -> str:
         """Module `module` with the ports of spec §12.1 around the AXI4-Stream ones."""
@@ -126,7 +86,7 @@ def _layout(bits: int) -> WordLayout:
     return WordLayout((Field("data", 0, 8, bits // 8), Field("last", bits, 1)))
 
 
-class AxisSubject(Subject[AxisVariant]):
+class AxisSubject(Subject[AxisDevice]):
     """See `Subject`: the words of the variant behind, and `tlast` that goes along."""
 
     @property

@@ -15,7 +15,7 @@ from cocotb_tests import model
 from cocotb_tests.harness import Reset
 from emulator.errors import MismatchError, ToolError
 from emulator.layout import Words
-from rtl.variants import Variant
+from rtl.variant import Device
 
 ALWAYS = 256
 """The chance, of 256, of a side that never pauses."""
@@ -59,7 +59,7 @@ class BulkModel:
     model: model.Model
 
     @property
-    def variant(self) -> Variant:
+    def variant(self) -> Device:
         """What the design is meant to compute."""
         return self.model.variant
 
@@ -147,7 +147,7 @@ class BulkModel:
 
 
 def build_bulk(
-    verilog_path: Path, variant: Variant, folder: Path | None = None, *, top: str | None = None
+    verilog_path: Path, variant: Device, folder: Path | None = None, *, top: str | None = None
 ) -> BulkModel:
     """Build the model of a Verilog file for its C++ driver; see `cocotb_tests.model.build`."""
     return BulkModel(model.build(verilog_path, variant, top=top, folder=folder))

@@ -25,7 +25,7 @@ from cocotb_tests.subjects import subject
 from cocotb_tests.toolchain import libpython
 from emulator.errors import MismatchError, ToolError
 from emulator.layout import Words
-from rtl.variant import Variant
+from rtl.variant import Device
 
 TESTS = ("full_rate", "random_both", "source_pauses", "sink_pauses", "reset_in_mid_stream")
 """The tests of `tb_stream`."""
@@ -48,7 +48,7 @@ class Stimulus:
     spec: Words
     label: Callable[[int], str] = "block {}".format
 
-    def due(self, variant: Variant, reset: Reset | None = None) -> Due:
+    def due(self, variant: Device, reset: Reset | None = None) -> Due:
         """The words that have to come out, if there was a reset in mid-stream or none."""
         rows = np.flatnonzero(emitting(variant, self.words))
         spec = self.spec
@@ -90,7 +90,7 @@ class Due:
     words: Words
     label: Callable[[int], str]
 
-    def judge(self, dut: Words, variant: Variant, problem: str, source: str) -> Verdict:
+    def judge(self, dut: Words, variant: Device, problem: str, source: str) -> Verdict:
         """Compare them with what came out; see `cocotb_tests.scoreboard.judge`."""
         return judge(
             self.spec,

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from cocotb_tests import toolchain
 from emulator.errors import ToolError
-from rtl.variants import Variant
+from rtl.variant import Device
 
 DRIVER = Path(__file__).with_name("driver.cpp")
 VERILATOR_FLAGS = ["-cc", "--exe", "--vpi", "--prefix", "Vtop", "-O3", "--no-timing"]
@@ -39,7 +39,7 @@ class Model:
         waves: ``"fst"`` or ``"vcd"`` if the program can write waves, else an empty string.
     """
 
-    variant: Variant
+    variant: Device
     top: str
     program: Path
     waves: str = ""
@@ -55,7 +55,7 @@ def wave_format() -> str:
 
 def build(
     path: Path,
-    variant: Variant,
+    variant: Device,
     *,
     top: str | None = None,
     waves: bool = False,
@@ -87,7 +87,7 @@ def build(
     return Model(variant, top, program, wave)
 
 
-def _key(files: list[Path], variant: Variant, top: str, wave: str) -> str:
+def _key(files: list[Path], variant: Device, top: str, wave: str) -> str:
     """Hash of everything that decides the executable."""
     digest = hashlib.sha256()
     for file in [*files, DRIVER, Path(__file__)]:
@@ -99,7 +99,7 @@ def _key(files: list[Path], variant: Variant, top: str, wave: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def _build_into(home: Path, path: Path, variant: Variant, top: str, wave: str) -> None:
+def _build_into(home: Path, path: Path, variant: Device, top: str, wave: str) -> None:
     """Build in a temporary folder beside ``home`` and rename it once complete."""
     import cocotb_tools.config
 

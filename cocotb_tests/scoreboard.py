@@ -13,7 +13,7 @@ import numpy as np
 from cocotb_tests.subjects import subject
 from emulator.errors import MismatchError
 from emulator.layout import Words
-from rtl.variants import Variant
+from rtl.variant import Device
 
 EXPLAINED = 5
 """Number of differing blocks that are explained."""
@@ -64,7 +64,7 @@ def judge(
     spec: Words,
     dut: Words,
     stimulus: Words,
-    variant: Variant,
+    variant: Device,
     *,
     problem: str = "",
     label: Callable[[int], str] = "block {}".format,
@@ -104,7 +104,7 @@ def judge(
     return Verdict(source or variant.name, count, len(wrong), problems, lines)
 
 
-def _check_shapes(spec: Words, dut: Words, stimulus: Words, variant: Variant) -> None:
+def _check_shapes(spec: Words, dut: Words, stimulus: Words, variant: Device) -> None:
     wanted = {
         "spec": (spec, len(spec), variant.output_layout.nbytes),
         "dut": (dut, len(dut), variant.output_layout.nbytes),

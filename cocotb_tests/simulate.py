@@ -19,7 +19,7 @@ from cocotb_tests.report import Report, StimulusResult
 from cocotb_tests.vectors import Vectors, gather, protocol_tests
 from emulator.errors import MismatchError
 from emulator.folder import new_file
-from rtl.variants import Variant
+from rtl.variant import Device
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many steps are done, and how many there are."""
@@ -57,7 +57,7 @@ def run_cocotb(model: Model, vectors: Vectors, report: Report, seed: int = 1) ->
     report.results += vectors.results("cocotb")
 
 
-def _note_timing(report: Report, measured: dict[str, Any], variant: Variant) -> None:
+def _note_timing(report: Report, measured: dict[str, Any], variant: Device) -> None:
     """Take latency and interval from a run at full rate; two engines have to agree.
 
     A design of any latency has to accept words at its variant's rate (spec §12.5).
@@ -82,7 +82,7 @@ def _note_timing(report: Report, measured: dict[str, Any], variant: Variant) -> 
     report.latency, report.interval = latency, interval
 
 
-def require_timing(report: Report, variant: Variant) -> None:
+def require_timing(report: Report, variant: Device) -> None:
     """Check latency and interval of a generated design (spec §12.5).
 
     Raises:
@@ -129,7 +129,7 @@ def run_driver(
         report.results.append(StimulusResult("random bulk", "driver", blocks))
 
 
-def chunk_words(variant: Variant) -> int:
+def chunk_words(variant: Device) -> int:
     """Words of one chunk of a long stimulus."""
     return min(CHUNK_WORDS, CHUNK_BYTES // variant.input_layout.nbytes)
 
@@ -144,7 +144,7 @@ def drive(model: BulkModel, part: Stimulus, report: Report, **options: Any) -> B
 
 
 def simulate(
-    variant: Variant,
+    variant: Device,
     *,
     dut: Path | None = None,
     top: str | None = None,
@@ -223,7 +223,7 @@ def simulate(
     return report
 
 
-def verify(variant: Variant, verilog_text: str, *, blocks: int = 50_000, seed: int = 0) -> Report:
+def verify(variant: Device, verilog_text: str, *, blocks: int = 50_000, seed: int = 0) -> Report:
     """Verify generated Verilog through the C++ driver alone: directed and random words.
 
     Args:
@@ -247,11 +247,9 @@ def verify(variant: Variant, verilog_text: str, *, blocks: int = 50_000, seed: i
     return report
 
 
-def _export(variant: Variant, folder: Path) -> Path:
+def _export(variant: Device, folder: Path) -> Path:
     """Write the variant's own Verilog."""
-    from rtl.verilog import to_verilog
-
     path = folder / f"{variant.module}.v"
     with new_file(path) as part:
-        part.write_text(to_verilog(variant))
+        part.write_text(variant.verilog())
     return path

@@ -14,9 +14,9 @@ import numpy as np
 
 from emulator.errors import NotAvailableError
 from emulator.layout import WordLayout, Words
-from rtl.variant import Variant
+from rtl.variant import Device
 
-V = TypeVar("V", bound=Variant)
+V = TypeVar("V", bound=Device)
 
 Named = list[tuple[str, Words, Words]]
 """Stimuli: name, input words, required words."""
@@ -89,7 +89,7 @@ def show_fields(layout: WordLayout, word: Words, most: int = 8) -> str:
     return ", ".join(texts)
 
 
-def emitting(variant: Variant, words: Words) -> np.ndarray:
+def emitting(variant: Device, words: Words) -> np.ndarray:
     """Which input words call for an output word: all, or those whose `last` bit is set."""
     if variant.last_bit is None:
         return np.ones(len(words), bool)

@@ -12,7 +12,8 @@ from cocotb_tests.quantizer_subject import QuantizerSubject
 from cocotb_tests.scaled_quantizer_subject import ScaledQuantizerSubject
 from cocotb_tests.subject import Subject
 from cocotb_tests.tensor_subject import TensorSubject
-from rtl.variants import QuantizerVariant, Variant
+from rtl.quantizer_variant import QuantizerVariant
+from rtl.variant import Device
 
 SUBJECTS: dict[str, type[Subject[Any]]] = {
     "axis": AxisSubject,
@@ -26,7 +27,7 @@ SUBJECTS: dict[str, type[Subject[Any]]] = {
 """Class of the subjects of each unit."""
 
 
-def subject(variant: Variant) -> Subject[Any]:
+def subject(variant: Device) -> Subject[Any]:
     """The subject of a variant."""
     if isinstance(variant, QuantizerVariant) and variant.recipe.tensor_scale is not None:
         return ScaledQuantizerSubject(variant)

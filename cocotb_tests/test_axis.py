@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cocotb_tests.axis import AxisVariant
+from cocotb_tests.axis import AxisDevice
 from cocotb_tests.simulate import simulate, verify
 from emulator.errors import MismatchError
 from rtl.variants import variant
@@ -17,10 +17,8 @@ NAMES = ("quantizer-ue5m3-absmax-b4-bf16",)
 @pytest.mark.parametrize("name", NAMES)
 def test_protocol_and_bits(name, tmp_path):
     """Bits, `tlast`, order, pauses, reset, latency and interval (spec §12)."""
-    v = AxisVariant(variant(name))
-    path = tmp_path / "axis.v"
-    path.write_text(v.verilog())
-    report = simulate(v, dut=path, top=v.module, blocks=20_000, bulk_blocks=100_000)
+    v = AxisDevice(variant(name))
+    report = simulate(v, folder=tmp_path, blocks=20_000, bulk_blocks=100_000)
     assert report.cocotb_words >= 40_000 and report.driver_words >= 100_000
     assert (report.latency, report.interval) == (v.latency, v.interval)
 
@@ -34,7 +32,7 @@ def test_protocol_and_bits(name, tmp_path):
     ],
 )
 def test_a_spoiled_wrapper_is_caught(right, wrong):
-    v = AxisVariant(variant(NAMES[0]))
+    v = AxisDevice(variant(NAMES[0]))
     text = v.verilog()
     assert text.count(right) == 1
     with pytest.raises(MismatchError):

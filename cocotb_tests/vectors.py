@@ -14,7 +14,7 @@ from cocotb_tests.subject import Named, Subject
 from cocotb_tests.subjects import subject
 from emulator import integrity
 from emulator.layout import Words
-from rtl.variants import Variant
+from rtl.variant import Device
 
 RESET_BLOCKS = 512
 """Blocks of the reset test; it needs no more to have words in flight."""
@@ -59,7 +59,7 @@ class Vectors:
         return [StimulusResult(n, engine, s) for n, s in zip(self.names, sizes, strict=True)]
 
 
-def gather(variant: Variant, blocks: int, seed: int = 0, vectors: Path | None = None) -> Vectors:
+def gather(variant: Device, blocks: int, seed: int = 0, vectors: Path | None = None) -> Vectors:
     """All directed stimuli of a variant and random words up to ``blocks`` in all.
 
     Args:

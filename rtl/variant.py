@@ -1,4 +1,4 @@
-"""Variant: how gates compute something, for any unit with one stream in and one stream out.
+"""Device and Variant: what streams mean, and how gates compute it, for any unit.
 
 A variant decides gates and cycles, never bits: all variants of one recipe give identical words.
 Each unit has a subclass of its own; `rtl.variants` knows them all.
@@ -17,31 +17,11 @@ if TYPE_CHECKING:  # a list of variants needs no Amaranth
     from amaranth.lib import wiring
 
 
-class Variant(ABC):
-    """A unit with valid and ready on both ends (spec §12).
-
-    Subclasses are frozen dataclasses of plain parts, which they check when they are made.
-    """
+class Device(ABC):
+    """Something with one stream in and one stream out (spec §12), as a bench sees it."""
 
     unit: ClassVar[str]
     """First word of the names."""
-
-    grammar: ClassVar[str]
-    """How names are put together, for messages."""
-
-    @classmethod
-    @abstractmethod
-    def parse(cls, name: str) -> Variant | None:
-        """The variant of a name, or None if the name does not fit the grammar.
-
-        Raises:
-            ValueError, UnknownNameError, NotAvailableError: if a part is out of its range.
-        """
-
-    @classmethod
-    @abstractmethod
-    def defaults(cls) -> Sequence[Variant]:
-        """The variants of this unit that a comparison takes when none is named."""
 
     @property
     @abstractmethod
@@ -73,6 +53,60 @@ class Variant(ABC):
     def output_layout(self) -> WordLayout:
         """Bits of `o_payload`."""
 
+    def __str__(self) -> str:
+        return self.name
+
+    @abstractmethod
+    def verilog(self) -> str:
+        """Verilog whose top module is `module`; equal devices give equal bytes.
+
+        Raises:
+            ToolError: if yosys is missing or fails.
+        """
+
+    @property
+    def module(self) -> str:
+        """Name of the Verilog module."""
+        return re.sub(r"[^a-z0-9]", "_", self.name)
+
+    @property
+    def ports(self) -> dict[str, tuple[str, int]]:
+        """Direction and width of each port of the module (spec §12.1)."""
+        return {
+            "clk": ("input", 1),
+            "rst": ("input", 1),
+            "i_payload": ("input", self.input_layout.width),
+            "i_valid": ("input", 1),
+            "i_ready": ("output", 1),
+            "o_payload": ("output", self.output_layout.width),
+            "o_valid": ("output", 1),
+            "o_ready": ("input", 1),
+        }
+
+
+class Variant(Device):
+    """A unit that there are gates for.
+
+    Subclasses are frozen dataclasses of plain parts, which they check when they are made.
+    """
+
+    grammar: ClassVar[str]
+    """How names are put together, for messages."""
+
+    @classmethod
+    @abstractmethod
+    def parse(cls, name: str) -> Variant | None:
+        """The variant of a name, or None if the name does not fit the grammar.
+
+        Raises:
+            ValueError, UnknownNameError, NotAvailableError: if a part is out of its range.
+        """
+
+    @classmethod
+    @abstractmethod
+    def defaults(cls) -> Sequence[Variant]:
+        """The variants of this unit that a comparison takes when none is named."""
+
     @property
     @abstractmethod
     def title(self) -> str:
@@ -96,27 +130,11 @@ class Variant(ABC):
     def component(self) -> wiring.Component:
         """The design: members `i` and `o`, streams of the two layouts."""
 
-    def __str__(self) -> str:
-        return self.name
+    def verilog(self) -> str:
+        """See `rtl.verilog.to_verilog`."""
+        from rtl.verilog import to_verilog
 
-    @property
-    def module(self) -> str:
-        """Name of the Verilog module."""
-        return re.sub(r"[^a-z0-9]", "_", self.name)
-
-    @property
-    def ports(self) -> dict[str, tuple[str, int]]:
-        """Direction and width of each port of the module (spec §12.1)."""
-        return {
-            "clk": ("input", 1),
-            "rst": ("input", 1),
-            "i_payload": ("input", self.input_layout.width),
-            "i_valid": ("input", 1),
-            "i_ready": ("output", 1),
-            "o_payload": ("output", self.output_layout.width),
-            "o_valid": ("output", 1),
-            "o_ready": ("input", 1),
-        }
+        return to_verilog(self)
 
     def describe(self) -> dict[str, Any]:
         """All that a list says of it, as plain data."""
