@@ -1,9 +1,10 @@
-"""What selection without errors keeps of the gain of 4o6 over absmax (spec §18).
+"""What cheap selection keeps of the gain of exact selection over absmax (spec §17, §18).
 
-    python -m benchmarks.bench_rules [--samples N] [--seed S]
+    python -m benchmarks.bench_rules [--samples N] [--seed S] [RULE ...]
 
-Prints a Markdown table: 100 * (E(absmax) - E(rule)) / (E(absmax) - E(4o6)), E the relative squared
-error. 100 is as good as 4o6, 0 as absmax, below 0 worse than absmax.
+Prints a Markdown table: 100 * (E(absmax) - E(rule)) / (E(absmax) - E(exact)), E the relative
+squared error, and exact the rule itself without -e<bits>, or 4o6. 100 is as good as that, 0 as
+absmax, below 0 worse than absmax.
 """
 
 from __future__ import annotations
@@ -45,6 +46,9 @@ def _student3(count: int, seed: int) -> Floats:
     return _normal(count, seed) / np.sqrt(squares / 3.0)
 
 
+LIMITED = ("4o6-e5", "4o6-e6", "4o6-e7", "4o6-e8", "3c-e6", "3c-e7", "6c-e6", "6c-e7", "4o6t")
+"""Rules of limited width (spec §17)."""
+
 KINDS: dict[str, tuple[str, str, Callable[[int, int], Floats], float | None]] = {
     "normal": ("N(0, 1), normal scales", "ue5m3", _normal, None),
     "small": ("N(0, 0.013), subnormal scales", "ue4m3", _normal, 0.013),
@@ -60,7 +64,7 @@ def gains(
     """Percent of the gain that each rule keeps on numbers of a kind.
 
     Raises:
-        ValueError: if 4o6 gains nothing.
+        ValueError: if an exact rule gains nothing.
     """
     _, scale, generate, factor = KINDS[kind]
     x = generate(samples, seed).reshape(-1, block)
@@ -73,10 +77,13 @@ def gains(
     def error(rule: str) -> float:
         return tensor_error(recipe(f"{scale}-{rule}{suffix}-b{block}"), FP32, x).relative
 
-    base, best = error("absmax"), error("4o6")
-    if best >= base:
-        raise ValueError(f"{kind} b{block}: 4o6 gains nothing over absmax")
-    return {rule: 100 * (base - error(rule)) / (base - best) for rule in rules}
+    base = error("absmax")
+    exact = {rule: rule.partition("-e")[0] if "-e" in rule else "4o6" for rule in rules}
+    best = {name: error(name) for name in set(exact.values())}
+    for name, found in best.items():
+        if found >= base:
+            raise ValueError(f"{kind} b{block}: {name} gains nothing over absmax")
+    return {rule: 100 * (base - error(rule)) / (base - best[exact[rule]]) for rule in rules}
 
 
 def main() -> None:
@@ -84,15 +91,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--samples", type=int, default=1 << 21, help="numbers per cell")
     parser.add_argument("--seed", type=int, default=20260101)
+    parser.add_argument("rules", nargs="*", metavar="RULE", default=[*LIMITED, *VOTING_RULES])
     options = parser.parse_args()
     print(f"{options.samples:,} numbers per cell, seed {options.seed}, numpy {version('numpy')}\n")
     print("| numbers | rule | " + " | ".join(f"b{b}" for b in BLOCKS) + " |")
     print("| --- | --- |" + " ---: |" * len(BLOCKS))
     for kind, (text, *_) in KINDS.items():
         found = [
-            gains(kind, b, VOTING_RULES, samples=options.samples, seed=options.seed) for b in BLOCKS
+            gains(kind, b, tuple(options.rules), samples=options.samples, seed=options.seed)
+            for b in BLOCKS
         ]
-        for rule in VOTING_RULES:
+        for rule in options.rules:
             print(f"| {text} | {rule} | " + " | ".join(f"{f[rule]:.0f}" for f in found) + " |")
 
 
