@@ -35,6 +35,19 @@ def test_export(cli: Cli) -> None:
         assert [port, direction, str(width)] in lines
 
 
+def test_export_with_testbench_and_axis(cli: Cli) -> None:
+    ended = cli(*f"export {SMALL.name} -o out --testbench --interface axis --blocks 1".split())
+    assert ended.code == 0 and ended.err == ""
+    name = SMALL.module
+    kinds = ("v", "core", "stimulus.hex", "expected.hex")
+    names = {*(f"{name}.{kind}" for kind in kinds), f"{name}_axis.v", f"{name}_tb.sv"}
+    assert {p.name for p in Path("out").iterdir()} == names | {"waivers.vlt", "filelist.f"}
+    assert Path("out/filelist.f").read_text().split() == [f"{name}.v", f"{name}_axis.v"]
+    core = Path(f"out/{name}.core").read_text()
+    assert all(file in core for file in names - {f"{name}.core"})
+    assert f"{name}_axis dut" in Path(f"out/{name}_tb.sv").read_text()
+
+
 def test_export_as_json(cli: Cli) -> None:
     found = cli("export", SMALL.name, "-o", "out", "--json").json
     own = [f"out/{SMALL.module}.{kind}" for kind in ("v", "core")]
@@ -60,6 +73,11 @@ def test_export_as_json(cli: Cli) -> None:
         (f"compare {SMALL.name} -o out --tensor none.npy", "none.npy: No such file"),
         (f"compare {SMALL.name} -o out --tensor file", "file: the name does not end in"),
         ("compare quantizer-e8m0-flor-b4-bf16 -o out", "did you mean floor"),
+        ("compare --unit dott -o out", "unknown unit 'dott'; did you mean dot?"),
+        (f"compare {SMALL.name} --unit dot -o out", "--unit dot goes without names of variants"),
+        (f"export {SMALL.name} -o out --interface axi", "interface 'axi' is not one of stream"),
+        (f"export {SMALL.name} -o out --vectors v", "--vectors v goes with --testbench"),
+        (f"export {SMALL.name} -o out --testbench --vectors v", "is this a vectors folder?"),
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(cli: Cli, arguments: str, message: str) -> None:
@@ -159,14 +177,17 @@ def test_what_compare_asks_for(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Non
     assert Path("page.md").read_text() == "old"  # a page with failures replaces none
     ended = cli("compare", SMALL.name, "--tensor", "w.npy", "--key", "k", "--json")
     assert ended.code == 1 and len(json.loads(ended.out)["failures"]) == 2
-    plain = {"liberty": None, "dtype": None}
+    assert cli("compare", "--unit", "dot", "--unit", "encode", "-o", "out").code == 1
+    plain = {"liberty": None, "dtype": None, "units": ()}
+    nothing = {"variants": None, "tensors": None, "key": None, "folder": Path("out")}
     assert seen == [
-        plain | {"variants": None, "tensors": None, "key": None, "folder": Path("out")},
+        plain | nothing,
         plain
         | {
             **{"variants": [SMALL], "tensors": Path("w.npy"), "key": "k"},
             "folder": Path("build/compare"),
         },
+        plain | nothing | {"units": ["dot", "encode"]},
     ]
 
 
@@ -199,14 +220,18 @@ def test_a_mismatch_is_told_in_full(cli: Cli, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.slow
 @pytest.mark.xdist_group("compare")
 def test_compare(cli: Cli) -> None:
-    ended = cli("compare", SMALL.name, "-o", "out", "--report", "page.md")
+    names = [SMALL.name, "encode-e2m1-bf16"]
+    ended = cli("compare", *names, "-o", "out", "--report", "page.md")
     assert ended.code == 0, ended.err
-    assert SMALL.name in ended.out and "comparison.json" in ended.out
+    assert all(name in ended.out for name in names) and "comparison.json" in ended.out
     assert {p.name for p in Path("out").iterdir()} == {"comparison.json", "comparison.md"}
     found = json.loads(Path("out/comparison.json").read_text())
-    assert [row["variant"] for row in found["rows"]] == [SMALL.name]
+    assert [row["variant"] for row in found["rows"]] == names
+    assert [row["bits_per_element"] for row in found["rows"]] == [6, None]
+    page = Path("page.md").read_text()
+    assert "### Unit encode" in page and "| encode-e2m1-bf16 | " in page
     assert Path("page.md").read_text() == Path("out/comparison.md").read_text()
-    again = cli("compare", SMALL.name, "-o", "out", "--json")
+    again = cli("compare", *names, "-o", "out", "--json")
     assert again.code == 0 and again.json == found
 
 
