@@ -15,7 +15,13 @@ from numba import njit
 from compare.quality import normal_error
 from emulator import reference, selection
 from emulator.formats import BF16, FP16, FP32
-from emulator.recipes import CHOOSING_SELECTIONS, LIMITED_SELECTIONS, recipe
+from emulator.recipes import (
+    CHOOSING_SELECTIONS,
+    LIMITED_SELECTIONS,
+    VOTING_RULES,
+    VOTING_SELECTIONS,
+    recipe,
+)
 from emulator.scaled_tables import selection_tables
 from emulator.score_intrinsics import score
 from emulator.tensor import dequantize, quantize
@@ -201,14 +207,16 @@ def test_relative_error_on_normal_numbers(rule: str) -> None:
 
 # --- properties
 
-LAWFUL = (*CHOOSING_SELECTIONS, *LIMITED_SELECTIONS, *SCALED, "ue4m3-4o6-e6-h", "ue5m3-4o6t-hp2")
+CHOICES = (*CHOOSING_SELECTIONS, *LIMITED_SELECTIONS, *VOTING_SELECTIONS)
+LAWFUL = (*CHOICES, *SCALED, "ue4m3-4o6-e6-h", "ue5m3-4o6t-hp2")
+LAWFUL += ("ue4m3-top3-h", "ue4m3-pop-pz-h256", "ue5m3-top2-hbf16", "ue5m3-pop-hp2")
 BLOCKS = st.lists(st.integers(-4000, 4000), min_size=8, max_size=8)
 
 
 @settings(max_examples=60, deadline=None)
 @given(BLOCKS, st.sampled_from(LAWFUL), st.integers(-8, 8), st.randoms())
 def test_signs_order_and_padding(lanes: list[int], name: str, k: int, random: Any) -> None:
-    """spec §15.2, §15.4, §17.3, §5.2, §9.2: signs and order change nothing else; nor padding."""
+    """spec §15.2, §15.4, §17.3, §18.4, §18.5, §5.2, §9.2: what changes nothing else."""
     r = recipe(f"{name}-b8")
     g = None if r.tensor_scale is None else 2.0**-6
     x = np.ldexp(np.array(lanes, np.float32), k - 12)
@@ -225,9 +233,9 @@ def test_signs_order_and_padding(lanes: list[int], name: str, k: int, random: An
 
 
 @settings(max_examples=60, deadline=None)
-@given(BLOCKS, st.sampled_from(CHOOSING_SELECTIONS + LIMITED_SELECTIONS), st.integers(-5, 5))
+@given(BLOCKS, st.sampled_from(CHOICES), st.integers(-5, 5))
 def test_a_power_of_two_moves_only_the_scale_code(lanes: list[int], name: str, k: int) -> None:
-    """spec §15.4, §17.1, §17.6: for normal scales below saturation and no tensor scale."""
+    """spec §15.4, §17.1, §17.6, §18.2: for normal scales below saturation and no tensor scale."""
     r = recipe(f"{name}-b8")
     x = np.array(lanes, np.float32) / 1024
     a, b = quantize(x, r), quantize(np.ldexp(x, k), r)
@@ -241,7 +249,8 @@ def test_a_power_of_two_moves_only_the_scale_code(lanes: list[int], name: str, k
 
 
 @pytest.mark.parametrize(
-    "rule", ["absmax", "4o6", "3c", "6c", "search", "4o6-e6", "3c-e5", "6c-e7", "4o6t"]
+    "rule",
+    [*("absmax", "4o6", "3c", "6c", "search", "4o6-e6", "3c-e5", "6c-e7", "4o6t"), *VOTING_RULES],
 )
 def test_prevent_zero_changes_only_blocks_whose_scale_was_zero(rule: str) -> None:
     """spec §8.3"""

@@ -6,9 +6,13 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import numpy as np
 from amaranth.sim import Simulator
 
+from emulator.layout import from_hex, to_hex
 from rtl.variant import Variant
+from rtl.variants import variant
+from tests.spec_examples import Example
 
 
 def testbench(unit: Any, bench: Callable[[Any], Awaitable[None]], *, clocked: bool = False) -> None:
@@ -23,21 +27,27 @@ def testbench(unit: Any, bench: Callable[[Any], Awaitable[None]], *, clocked: bo
 testbench.__test__ = False  # pyright: ignore[reportFunctionMemberAccess]  # read by pytest
 
 
-def quantize_words(
-    variant: Variant, words: list[int], *, pauses: float = 0.0, seed: int = 1
+def through(
+    v: Variant,
+    words: list[int],
+    due: int | None = None,
+    *,
+    pauses: float = 0.0,
+    seed: int = 1,
 ) -> list[int]:
     """Send words through the unit of a variant and return the words that come out.
 
     Asserts that an offered word stays as it is until it is taken (spec §12.2) and that no more
-    words come out than went in (spec §12.3).
+    than ``due`` words come out (spec §12.3), by default as many as go in.
     """
-    dut: Any = variant.component()
+    due = len(words) if due is None else due
+    dut: Any = v.component()
     rng = random.Random(seed)
     out: list[int] = []
 
     async def bench(ctx: Any) -> None:
         sent, offered, held = 0, False, None
-        for _ in range(50 * (len(words) + 10)):
+        for _ in range((v.interval + 4) * 10 * (len(words) + 10)):
             offered = offered or (sent < len(words) and rng.random() >= pauses)
             ctx.set(dut.i.valid, offered)
             if offered:
@@ -52,13 +62,22 @@ def quantize_words(
             if offered and ctx.get(dut.i.ready):
                 sent, offered = sent + 1, False
             await ctx.tick()
-            if len(out) == len(words):
+            if sent == len(words) and len(out) == due:
                 break
         ctx.set(dut.i.valid, 0)
         ctx.set(dut.o.ready, 1)
-        for _ in range(variant.latency + 2):
+        for _ in range(v.latency + 2):
             await ctx.tick()
             assert not ctx.get(dut.o.valid)
 
     testbench(dut, bench, clocked=True)
     return out
+
+
+def example_through(example: Example) -> str:
+    """The output word, in hex, of a worked example of one word."""
+    v = variant(example.subject)
+    (word,) = from_hex([example.left], v.input_layout)
+    (out,) = through(v, [int.from_bytes(word.tobytes(), "little")])
+    raw = out.to_bytes(v.output_layout.nbytes, "little")
+    return to_hex(np.frombuffer(raw, np.uint8)[None], v.output_layout)[0]

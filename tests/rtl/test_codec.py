@@ -10,12 +10,11 @@ import pytest
 from cocotb_tests.encode_space import encode_space, encode_verilog, segments
 from emulator.errors import MismatchError, UnknownNameError
 from emulator.formats import FORMATS, FP32
-from emulator.layout import from_hex, to_hex
 from rtl.codec_variant import CodecVariant, DecodeVariant, EncodeVariant
 from rtl.variants import variant
 from tests.rtl.converting import compare_conversions, conversion_gates
 from tests.rtl.gates import Netlist
-from tests.rtl.simulation import quantize_words
+from tests.rtl.simulation import example_through, through
 from tests.spec_examples import Example, examples
 
 SMALL = ("e2m1", "ue4m3", "ue5m3", "e8m0", "e1m2", "e3m0", "e2m3", "e3m2", "e4m3", "e5m2")
@@ -32,11 +31,7 @@ EXAMPLES = [e for e in examples() if e.verb == "through" and "dequantizer" not i
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
 def test_worked_example(example: Example) -> None:
     """spec §21.1 to §21.5, through the whole unit."""
-    v = variant(example.subject)
-    (word,) = from_hex([example.left], v.input_layout)
-    (out,) = quantize_words(v, [int.from_bytes(word.tobytes(), "little")])
-    raw = out.to_bytes(v.output_layout.nbytes, "little")
-    assert to_hex(np.frombuffer(raw, np.uint8)[None], v.output_layout) == [example.right]
+    assert example_through(example) == example.right
 
 
 def test_there_are_examples() -> None:
@@ -112,7 +107,7 @@ def test_streams(name: str) -> None:
     words = about.stimulus("random", words=60)
     want = [int.from_bytes(w.tobytes(), "little") for w in about.expected(words)]
     given = [int.from_bytes(w.tobytes(), "little") for w in words]
-    assert quantize_words(v, given, pauses=0.4) == want
+    assert through(v, given, pauses=0.4) == want
 
 
 @pytest.mark.parametrize("cls", [EncodeVariant, DecodeVariant])

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import random
 
-import numpy as np
 import pytest
 
 from cocotb_tests.subjects import subject
 from emulator.errors import MismatchError, NotAvailableError, UnknownNameError
 from emulator.formats import FORMATS, Format
-from emulator.layout import from_hex, to_hex
 from emulator.recipes import recipe
 from rtl.dequantizer_variant import DequantizerVariant
 from rtl.reach import Reach
 from rtl.variants import variant
 from tests.rtl.converting import PAIRS, block_gates, compare_blocks, compare_fractions
 from tests.rtl.gates import Netlist
-from tests.rtl.simulation import quantize_words
+from tests.rtl.simulation import example_through, through
 from tests.spec_examples import Example, examples
 
 OUTPUTS = ("bf16", "fp16", "fp32")
@@ -45,11 +43,7 @@ def sample(kind: str, count: int) -> list[int]:
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
 def test_worked_example(example: Example) -> None:
     """spec §21.6, §21.7, §10.1 to §10.3, §14.7, through the whole unit."""
-    v = variant(example.subject)
-    (word,) = from_hex([example.left], v.input_layout)
-    (out,) = quantize_words(v, [int.from_bytes(word.tobytes(), "little")])
-    raw = out.to_bytes(v.output_layout.nbytes, "little")
-    assert to_hex(np.frombuffer(raw, np.uint8)[None], v.output_layout) == [example.right]
+    assert example_through(example) == example.right
 
 
 def test_there_are_examples() -> None:
@@ -137,7 +131,7 @@ def test_streams(name: str) -> None:
     words = about.stimulus("random", words=40)
     want = [int.from_bytes(w.tobytes(), "little") for w in about.expected(words)]
     given = [int.from_bytes(w.tobytes(), "little") for w in words]
-    assert quantize_words(v, given, pauses=0.4) == want
+    assert through(v, given, pauses=0.4) == want
 
 
 def test_names_round_trip() -> None:

@@ -13,7 +13,7 @@ from emulator.recipes import SELECTIONS, recipe
 from emulator.reference import quantize_block
 from rtl.quantizer import Quantizer
 from rtl.variants import CUTS, QuantizerVariant, quantizer
-from tests.rtl.simulation import quantize_words, testbench
+from tests.rtl.simulation import testbench, through
 from tests.spec_examples import Example, examples, floats
 
 HARDWARE = {f"{selection}-b{2**k}" for selection in SELECTIONS for k in range(1, 6)}
@@ -47,7 +47,7 @@ def test_worked_example(example: Example) -> None:
         pack([int(c, 16) for c in codes.ljust(n, "0")] + [int(s[1], 16), int(s[0], 16)], 4)
         for s, codes in blocks
     ]
-    assert quantize_words(QuantizerVariant(r, x, "o"), words) == want
+    assert through(QuantizerVariant(r, x, "o"), words) == want
 
 
 def test_there_are_examples() -> None:
@@ -75,7 +75,7 @@ def test_random_blocks(name: str, pauses: float) -> None:
         spread = rng.choice([top >> 1, top >> 4, top >> 6])
         blocks.append([(near + rng.randrange(spread)) % top for _ in range(n)])
     words = [pack(block, v.input.width) for block in blocks]
-    assert quantize_words(v, words, pauses=pauses) == required(v, blocks)
+    assert through(v, words, pauses=pauses) == required(v, blocks)
 
 
 @pytest.mark.parametrize("cuts", ["o", "aso", "iasto"])

@@ -19,51 +19,13 @@ from rtl.ripple import add, at_least, larger, subtract
 from rtl.scaled_shapes import MULTIPLES, ScaledShapes
 from rtl.scaled_thresholds import ScaledThresholds
 from rtl.scaled_unpack import Normalise
-from rtl.variants import INPUTS, QuantizerVariant, Variant, variant
-from tests.rtl.simulation import testbench
+from rtl.variants import INPUTS, QuantizerVariant, variant
+from tests.rtl.simulation import testbench, through
 from tests.spec_examples import Example, examples
 
 EXAMPLES = [e for e in examples() if e.verb == "words"]
 
 KINDS = ("h", "h256", "hbf16", "hp2")
-
-
-def stream(v: Variant, words: list[int], due: int, *, pauses: float = 0.0) -> list[int]:
-    """Send words through a unit and return what comes out; none may come after ``due`` words.
-
-    Asserts that an offered word stays as it is until it is taken (spec §12.2).
-    """
-    dut: Any = v.component()
-    rng = random.Random(1)
-    out: list[int] = []
-
-    async def bench(ctx: Any) -> None:
-        sent, offered, held = 0, False, None
-        for _ in range((v.interval + 4) * 8 * (len(words) + 10)):
-            offered = offered or (sent < len(words) and rng.random() >= pauses)
-            ctx.set(dut.i.valid, offered)
-            if offered:
-                ctx.set(dut.i.payload, words[sent])
-            ready = rng.random() >= pauses
-            ctx.set(dut.o.ready, ready)
-            valid, payload = ctx.get(dut.o.valid), ctx.get(dut.o.payload)
-            assert held is None or (valid and payload == held)
-            held = payload if valid and not ready else None
-            if valid and ready:
-                out.append(payload)
-            if offered and ctx.get(dut.i.ready):
-                sent, offered = sent + 1, False
-            await ctx.tick()
-            if sent == len(words) and len(out) == due:
-                break
-        ctx.set(dut.i.valid, 0)
-        ctx.set(dut.o.ready, 1)
-        for _ in range(v.latency + 2):
-            await ctx.tick()
-            assert not ctx.get(dut.o.valid)
-
-    testbench(dut, bench, clocked=True)
-    return out
 
 
 def integers(words: Words) -> list[int]:
@@ -77,7 +39,7 @@ def test_worked_example(example: Example) -> None:
     want = [int(word, 16) for word in example.right.split(",")]
     given = [int(word, 16) for word in example.left.split(",")]
     for pauses in (0.0, 0.4):
-        assert stream(v, given, len(want), pauses=pauses) == want
+        assert through(v, given, len(want), pauses=pauses) == want
 
 
 def test_there_are_examples_of_each_unit() -> None:
@@ -100,7 +62,7 @@ def test_random_words(name: str) -> None:
     field = v.input_layout.unpack(words)["g"]
     assert len(np.unique(field)) > 12
     want = integers(expected_scaled_by_reference(v.recipe, v.input, words))
-    assert stream(v, integers(words), len(want), pauses=0.3) == want
+    assert through(v, integers(words), len(want), pauses=0.3) == want
 
 
 @pytest.mark.parametrize("x", [BF16, FP16, FP32], ids=lambda f: f.name)

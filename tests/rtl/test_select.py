@@ -21,7 +21,7 @@ from rtl.select_variant import CANDIDATES, SelectVariant
 from rtl.shapes import Shapes
 from rtl.unpack import Unpack
 from rtl.variants import quantizer
-from tests.rtl.simulation import quantize_words, testbench
+from tests.rtl.simulation import testbench, through
 from tests.rtl.test_quantizer import pack, required
 from tests.spec_examples import Example, examples, floats
 
@@ -58,7 +58,7 @@ def test_worked_example(example: Example) -> None:
             pack([int(c, 16) for c in codes.ljust(n, "0")] + [int(s[1], 16), int(s[0], 16)], 4)
         )
     for turn in (True, False) if n == 2 else (True,):
-        assert quantize_words(SelectVariant(r, x, "o", turn), words) == want
+        assert through(SelectVariant(r, x, "o", turn), words) == want
 
 
 def test_there_are_examples() -> None:
@@ -87,7 +87,7 @@ def test_random_blocks(name: str, pauses: float) -> None:
         spread = 3 << v.input.fraction_bits
         blocks.append([max(0, near - rng.randrange(spread)) for _ in range(n)])
     words = [pack(block, v.input.width) for block in blocks]
-    assert quantize_words(v, words, pauses=pauses) == required(v, blocks)
+    assert through(v, words, pauses=pauses) == required(v, blocks)
 
 
 @pytest.mark.parametrize(
