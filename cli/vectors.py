@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,6 +28,9 @@ def register(main: typer.Typer) -> None:
         "v: 7 stimulus files, 7 expected files, 2,873 words",
         "",
         "Verilog's $readmemh reads v/expected/ue5m3-absmax-b4/fp16-zeros.hex.",
+        "",
+        "$ finescale vectors write w --variant dot-ue5m3-b16-fp32 --words 10000",
+        "w: 10 stimulus files, 10 expected files, ... words",
     )
     add(
         app,
@@ -54,6 +57,10 @@ def write(
     recipes: Annotated[
         list[str] | None, typer.Option("--recipe", help="Recipe (repeatable); see `recipes`.")
     ] = None,
+    variants: Annotated[
+        list[str] | None,
+        typer.Option("--variant", help="Hardware variant instead (repeatable); see `variants`."),
+    ] = None,
     inputs: Annotated[
         list[str] | None, typer.Option("--input", help="bf16 (default), fp16 or fp32; repeatable.")
     ] = None,
@@ -62,11 +69,16 @@ def write(
         typer.Option(
             "--stimulus",
             help="zeros, subnormals, specials, scales, elements, extremes, choices, spread, equal, "
-            "sweep or random (repeatable); if left out, all that test the recipe but sweep.",
+            "sweep or random (repeatable), or those of a variant; if left out, all but sweep.",
         ),
     ] = None,
     blocks: Annotated[
-        int | None, typer.Option("--blocks", help="Blocks of the random stimulus.")
+        int | None,
+        typer.Option("--blocks", "--words", help="Blocks, or words, of the random stimulus."),
+    ] = None,
+    most: Annotated[
+        int | None,
+        typer.Option("--most", help="With --variant: at most so many words of each stimulus."),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the stimuli.")] = 0,
     source: Annotated[
@@ -88,12 +100,20 @@ def write(
     """Write a folder of golden vectors; it appears whole or not at all.
 
     The folder holds manifest.json, stimulus/*.hex and expected/RECIPE/*.hex: one block per line,
-    as $readmemh reads it (spec §11).
+    as $readmemh reads it (spec §11). With --variant the words are those of a unit's ports, any
+    unit's: stimulus/VARIANT/*.hex and expected/VARIANT/*.hex (spec §11.5).
     """
     from emulator import golden
     from emulator.committed import COMMITTED_INPUTS, committed_names, committed_recipes
     from emulator.recipes import recipe
 
+    if most is not None and not variants:
+        raise ValueError(f"--most {most} goes with --variant")
+    if variants:
+        if recipes or inputs or committed or source != "kernels":
+            raise ValueError("--variant goes without --recipe, --input, --source and --committed")
+        _write_units(folder, variants, stimuli, blocks, most, seed, overwrite, as_json)
+        return
     if committed:
         if recipes or inputs or stimuli or blocks is not None or seed:
             raise ValueError("--committed fixes recipes, inputs, stimuli, blocks and seed")
@@ -101,7 +121,10 @@ def write(
         source = "reference"
     else:
         if not recipes:
-            raise ValueError("name what to write: --recipe RECIPE (see `finescale recipes`)")
+            raise ValueError(
+                "name what to write: --recipe RECIPE or --variant VARIANT (see `finescale recipes` "
+                "and `finescale variants`)"
+            )
         if blocks is not None and stimuli and "random" not in stimuli:
             raise ValueError("--blocks goes with --stimulus random; the others have a fixed size")
         chosen = list(dict.fromkeys(recipe(r).require_available() for r in recipes))
@@ -119,6 +142,43 @@ def write(
             overwrite=overwrite,
             progress=show,
         )
+        if committed:
+            from cocotb_tests.unit_vectors import COMMITTED, write_committed
+
+            write_committed(folder / COMMITTED, show)
+    _tell(folder, manifest, as_json)
+
+
+def _write_units(
+    folder: Path,
+    names: list[str],
+    stimuli: list[str] | None,
+    words: int | None,
+    most: int | None,
+    seed: int,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Write vectors of variants."""
+    from cocotb_tests import unit_vectors
+    from rtl.variants import variant
+
+    chosen = [variant(name) for name in dict.fromkeys(names)]
+    with progress("write", off=as_json) as show:
+        manifest = unit_vectors.write(
+            folder,
+            chosen,
+            names=unit_vectors.chooser(stimuli) if stimuli else unit_vectors.default_names,
+            words=words,
+            most=most,
+            seed=seed,
+            overwrite=overwrite,
+            progress=show,
+        )
+    _tell(folder, manifest, as_json)
+
+
+def _tell(folder: Path, manifest: dict[str, Any], as_json: bool) -> None:
     words = sum(e["words"] for e in manifest["expected"])
     if as_json:
         print_json({"folder": str(folder), "words": words, "manifest": manifest})
@@ -160,24 +220,35 @@ def check(
 ) -> None:
     """Prove a folder of vectors intact, or name the file, line and field that is not.
 
-    Stimuli are generated again, and the words required for them computed again.
+    Stimuli are generated again, and the words required for them computed again. Folders of vectors
+    within the folder are checked as well.
     """
+    from cocotb_tests import unit_vectors
     from emulator.errors import FileFormatError, MismatchError
-    from emulator.integrity import check as check_folder
+    from emulator.integrity import check as check_recipes
+    from emulator.integrity import nested
 
     if sample < 1:
         raise ValueError(f"--sample {sample} is below 1")
+    found: dict[str, Any] = {}
     try:
         with progress("check", off=as_json) as show:
-            found = check_folder(folder, sample=sample, progress=show)
+            for place in (folder, *nested(folder)):
+                units = unit_vectors.is_unit_folder(place)
+                check_folder = unit_vectors.check if units else check_recipes
+                found[str(place)] = check_folder(place, sample=sample, progress=show)
     except FileFormatError as error:
         raise MismatchError(str(error)) from None
     if as_json:
-        print_json({"folder": str(folder), "intact": True, **vars(found)})
+        inner = {place: vars(intact) for place, intact in list(found.items())[1:]}
+        more = {"nested": inner} if inner else {}
+        own = vars(found[str(folder)])
+        print_json({"folder": str(folder), "intact": True, **own, **more})
         return
-    say(
-        f"{folder}: intact. {count(found.files, 'file')}, "
-        f"{count(found.stimulus_words, 'stimulus word')}, "
-        f"{count(found.expected_words, 'expected word')} computed again, "
-        f"{found.reference_words:,} of them by the reference too"
-    )
+    for place, intact in found.items():
+        say(
+            f"{place}: intact. {count(intact.files, 'file')}, "
+            f"{count(intact.stimulus_words, 'stimulus word')}, "
+            f"{count(intact.expected_words, 'expected word')} computed again, "
+            f"{intact.reference_words:,} of them by the reference too"
+        )

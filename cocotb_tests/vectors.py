@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from cocotb_tests import unit_vectors
 from cocotb_tests.harness import TESTS, Stimulus
 from cocotb_tests.report import StimulusResult
 from cocotb_tests.subject import Named, Subject
 from cocotb_tests.subjects import subject
 from emulator import integrity
+from emulator.errors import FileFormatError
 from emulator.layout import Words
-from rtl.variant import Device
+from rtl.variant import Device, Variant
 
 RESET_BLOCKS = 512
 """Blocks of the reset test; it needs no more to have words in flight."""
@@ -66,12 +68,16 @@ def gather(variant: Device, blocks: int, seed: int = 0, vectors: Path | None = N
         variant: what the design is meant to compute.
         blocks: least number of words; at least 256 of them are random.
         seed: seed of the random words.
-        vectors: folder of golden vectors to take instead, checked first.
+        vectors: folder of golden vectors, of recipes or of units, to take instead, checked first.
 
     Raises:
         FileFormatError: if the folder is not intact or holds none for the variant.
     """
     about = subject(variant)
+    if vectors is not None and unit_vectors.is_unit_folder(vectors):
+        if not isinstance(variant, Variant):
+            raise FileFormatError(f"{vectors}: holds words of units, none of {variant}")
+        return Vectors.join(about, unit_vectors.load(vectors, variant))
     if vectors is not None:
         integrity.check(vectors)
         return Vectors.join(about, about.load(vectors))

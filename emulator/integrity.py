@@ -54,7 +54,7 @@ def check(folder: Path, *, sample: int = 16, progress: Progress | None = None) -
     """
     manifest = read_manifest(folder)
     entries = [*manifest["stimulus"], *manifest["expected"]]
-    _check_names(folder, {e["file"] for e in entries})
+    check_names(folder, {e["file"] for e in entries})
     seeds = {json.dumps(e["seed"]) for e in manifest["stimulus"]}
     if len(seeds) > 1:
         raise FileFormatError(f"{folder / MANIFEST}: seeds differ: {', '.join(sorted(seeds))}")
@@ -77,8 +77,23 @@ def check(folder: Path, *, sample: int = 16, progress: Progress | None = None) -
     return Intact(len(entries), sum(map(len, stimuli.values())), words, confirmed)
 
 
-def _check_names(folder: Path, listed: set[str]) -> None:
-    present = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+def nested(folder: Path) -> list[Path]:
+    """The vectors folders within a folder; each answers for its own files."""
+    return sorted(p.parent for p in folder.rglob(MANIFEST) if p.parent != folder)
+
+
+def check_names(folder: Path, listed: set[str]) -> None:
+    """Compare the files of a folder, those of nested folders left out, with its manifest's.
+
+    Raises:
+        FileFormatError: naming the first file that is missing or not listed.
+    """
+    inner = nested(folder)
+    present = {
+        p.relative_to(folder).as_posix()
+        for p in folder.rglob("*")
+        if p.is_file() and not any(p.is_relative_to(i) for i in inner)
+    }
     for name in sorted(listed - present):
         raise FileFormatError(f"{folder / name}: the manifest lists it, but it is missing")
     for name in sorted(present - listed - {MANIFEST}):
@@ -86,27 +101,27 @@ def _check_names(folder: Path, listed: set[str]) -> None:
 
 
 def _check_stimulus(folder: Path, entry: dict[str, Any]) -> Words:
-    with _blaming(folder, entry):
+    with blaming(folder, entry):
         r, x = recipe(entry["recipe"]), format_named(entry["input"])
         layout, name = input_layout(x, r.block_size), entry["generator"]
         blocks = entry["words"] if name == "random" else None
         want = stimulus(name, r, x, blocks=blocks, seed=entry["seed"])
     about = describe_stimulus(r, x, name, entry["seed"])
     # Recipes share stimuli: any of those that do may stand in the manifest.
-    return _same(folder, entry, about, layout, want, "its generator")
+    return same_words(folder, entry, about, layout, want, "its generator")
 
 
 def _check_expected(
     folder: Path, entry: dict[str, Any], source: dict[str, Any], words: Words, sample: int
 ) -> tuple[int, int]:
-    with _blaming(folder, entry):
+    with blaming(folder, entry):
         r, x = recipe(entry["recipe"]["name"]), format_named(entry["input"])
         layout = output_layout(r.block_format)
         if entry["source"] not in SOURCES:
             raise ValueError(f"source {entry['source']!r} is not one of {', '.join(SOURCES)}")
         want = expected(r, x, words, seed=source["seed"])
     about = describe_expected(r, x, source["generator"], entry["source"], words, source["seed"])
-    spec = _same(folder, entry, about, layout, want, f"recipe {r.name}")
+    spec = same_words(folder, entry, about, layout, want, f"recipe {r.name}")
     picked = sample_rows(len(words), sample)
     exact = expected_by_reference(
         r, x, words[picked], words, seed=source["seed"], numbers=picked.tolist()
@@ -121,7 +136,7 @@ def _check_expected(
 
 
 @contextmanager
-def _blaming(folder: Path, entry: dict[str, Any]) -> Iterator[None]:
+def blaming(folder: Path, entry: dict[str, Any]) -> Iterator[None]:
     """Turn what a wrong value in the manifest leads to into an error that names the entry."""
     try:
         yield
@@ -130,7 +145,7 @@ def _blaming(folder: Path, entry: dict[str, Any]) -> Iterator[None]:
         raise FileFormatError(f"{folder / MANIFEST}: entry {entry['file']!r}: {reason}") from None
 
 
-def _same(
+def same_words(
     folder: Path,
     entry: dict[str, Any],
     about: dict[str, Any],

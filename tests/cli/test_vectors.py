@@ -59,7 +59,11 @@ def test_the_committed_set(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
         return {"stimulus": [], "expected": []}
 
     monkeypatch.setattr("emulator.golden.write", write)
+    monkeypatch.setattr(
+        "cocotb_tests.unit_vectors.write_committed", lambda f, _: seen.update(units=f)
+    )
     assert cli("vectors", "write", "v", "--committed", "--overwrite").code == 0
+    assert seen["units"] == Path("v/units")
     assert seen["recipes"] == committed_recipes() and seen["inputs"] == [BF16, FP16, FP32]
     assert seen["names"] is committed_names and seen["overwrite"] is True
     assert (seen["source"], seen["seed"], seen["blocks"]) == ("reference", 0, None)
@@ -79,12 +83,36 @@ def test_the_committed_set(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
         ("--recipe mxfp4 --stimulus zeros --blocks 9", "--blocks goes with --stimulus random"),
         ("--recipe mxfp4 --source guess", "source 'guess'"),
         ("--committed --recipe mxfp4", "--committed fixes"),
+        ("--recipe mxfp4 --most 9", "--most 9 goes with --variant"),
+        ("--variant decode-ue5m3-bf16 --recipe mxfp4", "--variant goes without --recipe"),
+        ("--variant decode-ue5m3-bf17", "did you mean decode-ue5m3-bf16"),
+        ("--variant decode-ue5m3-bf16 --stimulus codez", "did you mean codes"),
+        ("--variant decode-ue5m3-bf16 --words 0", "words 0 is below 1"),
     ],
 )
 def test_bad_input_writes_nothing(cli: Cli, arguments: str, message: str) -> None:
     ended = cli("vectors", "write", "v", *arguments.split())
     assert ended.code == 2 and message in ended.message
     assert list(Path().iterdir()) == []
+
+
+def test_vectors_of_units(cli: Cli) -> None:
+    """spec §11.5"""
+    names = ("--variant", "decode-ue5m3-bf16-x2", "--variant", "tensor-amax-bf16-x4")
+    ended = cli("vectors", "write", "v", *names, "--words", 40, "--most", 60)
+    assert ended.code == 0, ended.err
+    assert ended.out.startswith("v: 5 stimulus files, 5 expected files, ")
+    ended = cli("vectors", "check", "v", "--json")
+    assert ended.code == 0 and ended.json["intact"] and ended.json["files"] == 10
+    assert cli("vectors", "write", "v/inner", *SMALL).code == 0
+    ended = cli("vectors", "check", "v")
+    lines = ended.out.splitlines()
+    assert ended.code == 0 and lines[0].startswith("v: intact. 10 files") and len(lines) == 2
+    assert lines[1].startswith("v/inner: intact. 4 files")
+    file = Path("v/expected/tensor-amax-bf16-x4/lengths.hex")
+    file.write_text("0001\n" + file.read_text()[5:])
+    ended = cli("vectors", "check", "v")
+    assert ended.code == 1 and ended.message.startswith(f"{file}:1: field amax is 1, should be ")
 
 
 def test_a_folder_in_the_way(cli: Cli) -> None:

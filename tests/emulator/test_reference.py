@@ -22,6 +22,7 @@ from tests.emulator.interchange_examples import INTERCHANGE
 from tests.emulator.random_examples import run_block, run_draws, run_speck
 from tests.emulator.scaled_examples import SCALED
 from tests.emulator.unit_examples import run_through
+from tests.emulator.vector_examples import run_vectors
 from tests.emulator.width_examples import run_error, run_integers, run_table
 from tests.spec_examples import Example, examples, floats
 
@@ -134,6 +135,7 @@ RUN = {
     "result": run_result,
     "overflow": run_overflow,
     **SCALED,
+    "vectors": run_vectors,
 }
 
 

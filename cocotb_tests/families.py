@@ -1,0 +1,99 @@
+"""One small variant of every kind of unit, and how a kind that is missing here is found.
+
+What has to hold of every unit (golden vectors, a second simulator, other interfaces) is tested on
+these. A new unit is one line in `FAMILIES`; a test names those that are missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from emulator.blocks import TENSOR_SCALES
+from emulator.errors import FinescaleError
+from emulator.recipes import ALL_SELECTIONS, LIMITED_SELECTIONS
+from rtl.variant import Variant
+from rtl.variants import UNITS, variant
+
+FAMILIES = (
+    "quantizer-e8m0-floor-b4-bf16",
+    "quantizer-ue4m3-absmax-b4-bf16",
+    "quantizer-ue5m3-absmax-b4-bf16",
+    "quantizer-ue4m3-absmax-h-b2-bf16",
+    "quantizer-ue4m3-absmax-h256-b2-bf16",
+    "quantizer-ue4m3-absmax-hbf16-b2-bf16",
+    "quantizer-ue5m3-absmax-hp2-b2-bf16",
+    "quantizer-ue5m3-4o6-b2-bf16",
+    "quantizer-ue4m3-3c-b2-bf16-turn",
+    "quantizer-e8m0-fc-b4-bf16",
+    "quantizer-e8m0-fc-b4-bf16-turn",
+    "encode-ue5m3-bf16",
+    "encode-e2m1-fp32-x4",
+    "decode-ue5m3-bf16-x2",
+    "dequantizer-e8m0-floor-b4-fp16",
+    "dequantizer-ue5m3-absmax-b4-bf16",
+    "dequantizer-ue4m3-absmax-h-b2-bf16",
+    "dequantizer-ue4m3-absmax-h256-b2-fp32",
+    "dequantizer-ue4m3-absmax-hbf16-b2-fp32",
+    "dequantizer-ue5m3-absmax-hp2-b4-fp16",
+    "dot-ue5m3-b4-block",
+    "dot-ue4m3-b2-fp32",
+    "dot-ue5m3-b4-exact-n3",
+    "dot-ue4m3-b16-tc8",
+    "dot-ue4m3-b4-fp32-h",
+    "dot-ue4m3-b2-exact-n3-h",
+    "dot-ue4m3-b16-tc8-h",
+    "tensor-amax-bf16-x4",
+    "tensor-scale-h-ue4m3-bf16",
+    "tensor-scale-h256-ue4m3-bf16",
+    "tensor-scale-hbf16-ue5m3-bf16",
+    "tensor-scale-hp2-ue5m3-bf16",
+)
+"""Names of variants; small, so that building one takes a second or a few."""
+
+
+def family(v: Variant) -> str:
+    """The kind of unit that a variant belongs to: its unit, the class of its design, and what of
+    its recipe or accumulation makes other gates."""
+    words = [v.unit, type(v.component()).__name__]
+    if (r := getattr(v, "recipe", None)) is not None:
+        words += [
+            "values" if r.scale.has_zero else "powers",
+            r.tensor_scale or "plain",
+            "exact" if r.error_bits is None else "limited",
+        ]
+    if (a := getattr(v, "accumulation", None)) is not None:
+        words += [a.kind, "scaled" if getattr(v, "tensor_scale", False) else "plain"]
+    if isinstance(kind := getattr(v, "kind", None), str):
+        words.append(kind)
+    return " ".join(words)
+
+
+def families() -> dict[str, list[str]]:
+    """Names of the variants that are known, by family; the listed ones are among them."""
+    found: dict[str, list[str]] = {}
+    for v in _every():
+        found.setdefault(family(v), []).append(v.name)
+    return found
+
+
+def _every() -> Iterator[Variant]:
+    """What the units compare by default, and a small quantizer of every recipe that has gates."""
+    yield from (variant(name) for name in FAMILIES)
+    for unit in UNITS.values():
+        yield from unit.defaults()
+    for selection in (*ALL_SELECTIONS, *_limited()):
+        for turn in ("", "-turn"):
+            try:
+                v = UNITS["quantizer"].parse(f"quantizer-{selection}-b4-bf16{turn}")
+            except (FinescaleError, ValueError):
+                continue
+            if v is not None:
+                yield v
+
+
+def _limited() -> Iterator[str]:
+    """Selections of limited width with a tensor scale, of which `ALL_SELECTIONS` has none."""
+    for selection in LIMITED_SELECTIONS:
+        for kind in TENSOR_SCALES:
+            if kind != "h256" or selection.startswith("ue4m3"):
+                yield f"{selection}-{kind}"
