@@ -22,7 +22,7 @@ from rtl.dot_variant import SCALES, DotVariant
 from rtl.variants import variant
 from rtl.verilog import to_verilog
 from tests.exhaustive_dot import MATRIX, all_scale_pairs
-from tests.rtl.dot_mutants import MUTANTS, mutant_verilog
+from tests.rtl.dot_mutants import MUTANTS, SCALED_MUTANTS, mutant_verilog
 
 pytestmark = pytest.mark.slow
 
@@ -45,9 +45,17 @@ def test_protocol(name):
     assert (report.latency, report.interval) == (v.latency, 1.0)
 
 
-@pytest.mark.parametrize("name", ["dot-e8m0-b4-x2-fp32-cut", "dot-ue5m3-b8-exact-n1-cutis"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "dot-e8m0-b4-x2-fp32-cut",
+        "dot-ue5m3-b8-exact-n1-cutis",
+        "dot-ue4m3-b4-fp32-hbf16",
+        "dot-ue4m3-b4-exact-hp2",
+    ],
+)
 def test_more_accumulations(name):
-    """Chained additions; overflow, infinity and subnormals (spec §22.5, §22.7, §16.4)."""
+    """Chained additions; overflow, infinity, subnormals (spec §22.5, §22.7, §16.4, §22.11)."""
     v = dot(name)
     report = verify(v, to_verilog(v), blocks=WORDS)
     assert report.driver_words > WORDS // 2
@@ -61,30 +69,30 @@ def test_all_pairs_of_scales(scale):
 
 
 SMALL = dot("dot-ue5m3-b4-fp32")
+SCALED = dot("dot-ue4m3-b2-fp32-hp2")
 
 
-def verdicts(verilog: str, folder: Path) -> dict[str, Verdict]:
+def verdicts(verilog: str, folder: Path, v: DotVariant = SMALL) -> dict[str, Verdict]:
     """Run all stimuli of a small variant through a design."""
-    path = folder / f"{SMALL.module}.v"
+    path = folder / f"{v.module}.v"
     path.write_text(verilog)
-    driver = BulkModel(model.build(path, SMALL, top=SMALL.module))
-    about = subject(SMALL)
+    driver = BulkModel(model.build(path, v, top=v.module))
+    about = subject(v)
     found: dict[str, Verdict] = {}
     for name in about.names():
         words = about.stimulus(name)
-        last = SMALL.input_layout.unpack(words)["last"][:, 0] > 0
+        last = v.input_layout.unpack(words)["last"][:, 0] > 0
         run = driver.run(words)
-        found[name] = judge(
-            about.expected(words), run.words, words[last], SMALL, problem=run.problem
-        )
+        found[name] = judge(about.expected(words), run.words, words[last], v, problem=run.problem)
     return found
 
 
-@pytest.mark.parametrize("name", [None, *MUTANTS])
+@pytest.mark.parametrize("name", [None, *MUTANTS, *SCALED_MUTANTS])
 def test_mutants(name, tmp_path):
     """A wrong bit is found, and as such: the stream itself is in order (spec §13.1)."""
-    text = to_verilog(SMALL) if name is None else mutant_verilog(SMALL, name)
-    found = verdicts(text, tmp_path)
+    v = SCALED if name in SCALED_MUTANTS else SMALL
+    text = to_verilog(v) if name is None else mutant_verilog(v, name)
+    found = verdicts(text, tmp_path, v)
     wrong = {stimulus: v for stimulus, v in found.items() if v.mismatches}
     assert bool(wrong) == (name is not None)
     for verdict in found.values():

@@ -26,6 +26,16 @@ PART_WORDS = 500
 G = (0x3F800000, 0x3DCCCCCD, 0, 1, 0x007FFFFF, 0x00800000, 0x7F7FFFFF, 0x7F800000, 0x2F800001)
 """Tensor scales worth trying: ordinary, zero, subnormal, largest, infinity."""
 
+LEAST_FIELD, TOP_FIELD = 1, 254
+"""Exponent fields that tensor scales can have (spec §14.6)."""
+
+MEETING = (102, 103, 104, 105, 118, 119, 127, 128, 254, 380, 381, 382, 383)
+"""Sums of two such fields at which the product of two tensor scales ceases to be a float32, is
+subnormal, near one, or infinite."""
+
+SIGNIFICANDS = (0, 1, 0x35, 0x40, 0x7F)
+"""Fraction bits of bfloat16 numbers whose products lie at the ends of a binade, and others."""
+
 
 def stimulus_names(words: DotWords) -> list[str]:
     """Names of the streams, ``"random"`` left out."""
@@ -82,15 +92,37 @@ def scale_pairs(words: DotWords, a: Any, b: Any) -> Parts:
 def _pack(words: DotWords, parts: Parts, rng: Any) -> Words:
     """Words of parts, with tensor scales in each word, which count in the last ones only."""
     n = len(parts["a_scales"])
-    if words.tensor_scale:
+    if words.tensor_scale == "h":
         odd = rng.integers(0, 1 << 31, n)
         near = (rng.integers(100, 140, n) << 23) | rng.integers(0, 1 << 23, n)
         finite = np.where(odd >= 0x7F800000, near, odd)
         choice = rng.integers(0, 4, n)
         g = np.where(choice == 0, rng.choice(G, n), np.where(choice == 1, finite, near))
         parts["g"] = g.astype(np.uint32)
+    elif words.tensor_scale is not None:
+        a, b = _fields(n, rng)
+        for name, field in (("a_g", a), ("b_g", b)):
+            fraction = np.where(
+                rng.integers(0, 3, n) == 0, rng.choice(SIGNIFICANDS, n), rng.integers(0, 128, n)
+            )
+            bf16 = (field << 7) | fraction
+            parts[name] = (field if words.tensor_scale == "hp2" else bf16).astype(np.uint16)
     chosen = {f.name: parts[f.name] for f in words.operands.fields}
     return words.operands.pack(**chosen)
+
+
+def _fields(n: int, rng: Any) -> tuple[Any, Any]:
+    """Exponent fields of two tensor scales: any, near one, or with a sum out of `MEETING`."""
+    a, b = rng.integers(LEAST_FIELD, TOP_FIELD + 1, (2, n))
+    near = rng.integers(100, 150, (2, n))
+    total = rng.choice(MEETING, n)
+    low, high = np.maximum(total - TOP_FIELD, LEAST_FIELD), np.minimum(total - 1, TOP_FIELD)
+    met = rng.integers(low, high + 1)
+    choice = rng.integers(0, 4, n)
+    return (
+        np.where(choice == 0, a, np.where(choice == 1, met, near[0])),
+        np.where(choice == 0, b, np.where(choice == 1, total - met, near[1])),
+    )
 
 
 def _join(parts: list[Parts]) -> Parts:

@@ -13,6 +13,7 @@ from emulator.dot import NAN, dot
 from emulator.dot_layout import DotWords
 from emulator.layout import Words
 from emulator.recipes import Recipe
+from emulator.scaled_words import float32_patterns
 from emulator.tensor import Quantized
 
 Parts = dict[str, npt.NDArray[Any]]
@@ -43,8 +44,11 @@ def expected(words: DotWords, stream: Words, threads: int | None = 1) -> Words:
         if words.exact and length * words.blocks > words.exact_blocks:
             flags[rows] = [_overflows(words, parts, row) for row in at]
     y[flags > 0] = NAN  # spec §22.7
-    if words.tensor_scale:
-        y = _scaled(y, parts["g"][ends, 0])
+    if words.tensor_scale == "h":
+        y = _multiplied(y, parts["g"][ends, 0])
+    elif words.tensor_scale is not None:
+        a, b = (float32_patterns(parts[f"{x}_g"][ends, 0], words.tensor_scale) for x in "ab")
+        y = _multiplied(y, _multiplied(a, b))
     results: dict[str, Any] = {"y": y}
     if words.exact:
         results["overflow"] = flags
@@ -70,8 +74,8 @@ def _dots(words: DotWords, parts: Parts, at: npt.NDArray[np.int64]) -> npt.NDArr
     return dot(a, b, words.accumulation or "fp32").view(np.uint32)
 
 
-def _scaled(y: npt.NDArray[np.uint32], g: Any) -> npt.NDArray[np.uint32]:
-    """Times the tensor scale, by IEEE 754 (spec §16.11)."""
+def _multiplied(y: npt.NDArray[np.uint32], g: Any) -> npt.NDArray[np.uint32]:
+    """Products of float32 numbers, by IEEE 754 (spec §16.11)."""
     with np.errstate(all="ignore"):
         product = y.view(np.float32) * g.astype(np.uint32).view(np.float32)
     return np.where(np.isnan(product), NAN, product.view(np.uint32))

@@ -10,12 +10,14 @@ from amaranth.lib.wiring import In, Out
 
 from rtl.chain import Chain
 from rtl.dot_accumulator import Accumulator, carried_layout, products_layout, shapes_of
+from rtl.dot_epilogue import Epilogue
 from rtl.dot_exact import ExactRound
 from rtl.dot_float import FloatRound
 from rtl.dot_multiply import FloatMultiply
 from rtl.dot_product import CODE_BITS, BlockSum
 from rtl.dot_scales import ScaledSum, ScaleProduct
 from rtl.dot_shapes import FLOAT_BIAS, FLOAT_NAN
+from rtl.dot_tensor_scales import PLACED, TensorScales
 from rtl.dot_variant import DotVariant
 from rtl.hierarchy import place
 
@@ -51,7 +53,7 @@ class Dot(wiring.Component):
         v = self.variant
         pipe = Chain(m, platform, v.cuts or "", self.i)
         word = pipe.cut("i", {"word": self.i.payload}).word
-        carried = {name: self._field(word, name) for name in carried_layout(v) if v.accumulates}
+        carried = self._carried(m, platform, word) if v.accumulates else {}
 
         sums = self._sums(m, platform, word)
         at = pipe.cut("s", {**sums, **carried})
@@ -71,6 +73,19 @@ class Dot(wiring.Component):
     def _field(self, word: Value, name: str) -> Value:
         field = self.variant.input_layout.field(name)
         return word[field.offset : field.offset + field.width * field.count]
+
+    def _carried(self, m: Module, platform: object, word: Value) -> dict[str, Any]:
+        """What goes through the pipeline beside the numbers: of tensor scales their product."""
+        kind = self.variant.tensor_scale
+        carried: dict[str, Any] = {"last": self._field(word, "last")}
+        if kind in PLACED:
+            unit = TensorScales(kind)
+            place(m, platform, "tensor_scales", unit)
+            m.d.comb += [unit.a.eq(self._field(word, "a_g")), unit.b.eq(self._field(word, "b_g"))]
+            carried["g"] = unit.g
+        elif kind:
+            carried["g"] = self._field(word, "g")
+        return carried
 
     def _sums(self, m: Module, platform: object, word: Value) -> dict[str, Any]:
         """Sums of groups and products of scales, by name."""
@@ -146,8 +161,18 @@ class Dot(wiring.Component):
             m.d.comb += flag["overflow"].eq(state.overflow & ~state.nan)
         if v.tensor_scale:
             now = pipe.cut("c", {"y": y, "g": total.g, **flag})
-            multiply = FloatMultiply()
-            place(m, platform, "multiply", multiply)
-            m.d.comb += [multiply.x.eq(now.y), multiply.y.eq(now.g)]
-            y, flag = multiply.product, {name: now[name] for name in flag}
+            y, flag = self._scaled(m, platform, now), {name: now[name] for name in flag}
         return Cat(y, *flag.values())
+
+    def _scaled(self, m: Module, platform: object, now: data.View) -> Value:
+        """The sum times the tensor scale (spec §16.11)."""
+        kind = str(self.variant.tensor_scale)
+        if kind in PLACED:
+            unit = Epilogue(kind)
+            place(m, platform, "epilogue", unit)
+            m.d.comb += [unit.c.eq(now.y), unit.g.eq(now.g)]
+            return unit.product
+        multiply = FloatMultiply(normal=True)
+        place(m, platform, "multiply", multiply)
+        m.d.comb += [multiply.x.eq(now.y), multiply.y.eq(now.g.pattern)]
+        return multiply.product

@@ -12,6 +12,7 @@ from rtl.dot_exact import ExactAdd, accumulator_bits
 from rtl.dot_scales import term_layout, value_layout
 from rtl.dot_shapes import DotShapes
 from rtl.dot_tensor import TensorStep
+from rtl.dot_tensor_scales import product_layout
 from rtl.dot_variant import DotVariant
 from rtl.hierarchy import place
 
@@ -43,9 +44,13 @@ def products_layout(variant: DotVariant) -> data.StructLayout:
 def carried_layout(variant: DotVariant) -> dict[str, ShapeLike]:
     """What goes through the pipeline beside the numbers."""
     fields: dict[str, ShapeLike] = {"last": 1}
-    if variant.tensor_scale:
-        fields["g"] = 32
-    return fields
+    return fields | scale_layout_of(variant)
+
+
+def scale_layout_of(variant: DotVariant) -> dict[str, ShapeLike]:
+    """The tensor scale, where there is one."""
+    kind = variant.tensor_scale
+    return {"g": product_layout(kind)} if kind else {}
 
 
 class Accumulator(wiring.Component):
@@ -67,9 +72,7 @@ class Accumulator(wiring.Component):
     def __init__(self, variant: DotVariant) -> None:
         self.variant = variant
         state = state_layout(variant)
-        fields: dict[str, ShapeLike] = {"state": state}
-        if variant.tensor_scale:
-            fields["g"] = 32
+        fields: dict[str, ShapeLike] = {"state": state, **scale_layout_of(variant)}
         super().__init__(
             {
                 "i": In(stream.Signature(products_layout(variant))),
@@ -96,7 +99,8 @@ class Accumulator(wiring.Component):
             nan = nan | word.products[g].nan
         m.d.comb += after.nan.eq(nan)
         getattr(self, f"_{self.variant.accumulation.kind}")(m, platform, start, after)
-        g = Signal(32, reset_less=True) if self.variant.tensor_scale else None
+        kind = self.variant.tensor_scale
+        g = Signal(product_layout(kind), reset_less=True) if kind else None
         if g is not None:
             m.d.comb += self.o.payload.g.eq(g)
         with m.If(self.i.ready):

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from rtl.dot_float import SIGNIFICAND, SPECIAL_FIELD, FloatRound
+from rtl.dot_adders import normalised
+from rtl.dot_float import SIGNIFICAND, SPECIAL_FIELD
+from rtl.dot_pack import FloatPack
 from rtl.dot_shapes import FLOAT_BIAS, FLOAT_FRACTION, FLOAT_INF, FLOAT_NAN
 from rtl.hierarchy import place
 
 
 class FloatMultiply(wiring.Component):
     """The product of two float32 numbers as IEEE 754 has it, ties to even. Combinational.
+
+    Args:
+        normal: promises that x is not subnormal.
 
     Members:
         x, y: In, float32.
@@ -23,37 +28,42 @@ class FloatMultiply(wiring.Component):
     y: Signal
     product: Signal
 
-    def __init__(self) -> None:
+    def __init__(self, *, normal: bool = False) -> None:
+        self.normal = normal
         super().__init__({"x": In(32), "y": In(32), "product": Out(32)})
 
     def elaborate(self, platform: object) -> Module:
-        """A multiplier of significands as they are, normalised behind it."""
+        """Subnormal factors are normalised, significands multiplied and rounded once."""
         m = Module()
         fields, significands, infinite, zero, nans = [], [], [], [], []
-        for name, x in (("x", self.x), ("y", self.y)):
-            field = Signal(8, name=f"{name}_field")
-            significand = Signal(SIGNIFICAND, name=f"{name}_significand")
+        for name, x, normal in (("x", self.x, self.normal), ("y", self.y, False)):
             raw, fraction = x[FLOAT_FRACTION:31], x[:FLOAT_FRACTION]
-            m.d.comb += [
-                field.eq(raw | ~raw.any()),
-                significand.eq(Cat(fraction, raw.any())),
-            ]
+            significand = Signal(SIGNIFICAND, name=f"{name}_significand")
+            m.d.comb += significand.eq(Cat(fraction, raw.any()))
+            field: Value = raw
+            if not normal:
+                significand, count = normalised(m, name, significand)
+                field = (raw | ~raw.any()) - count
             fields.append(field)
             significands.append(significand)
             infinite.append(raw.all() & ~fraction.any())
             nans.append(raw.all() & fraction.any())
-            zero.append(~significand.any())
+            zero.append(~significand[-1])
+        width = 2 * SIGNIFICAND
+        product, shifted = Signal(width), Signal(width)
         # The top bit of the product is worth twice the product of the two top bits.
-        bias = 1 - FLOAT_BIAS
-        last = FloatRound(2 * SIGNIFICAND, 2 + bias, 2 * (SPECIAL_FIELD - 1) + bias)
-        place(m, platform, "last", last, kind="round_product")
+        low, high = 2 * (1 - FLOAT_FRACTION) - FLOAT_BIAS, 2 * (SPECIAL_FIELD - 1) + 1 - FLOAT_BIAS
+        last = FloatPack(width, low, high)
+        place(m, platform, "last", last, kind="pack")
         sign, nan = Signal(), Signal()
         m.d.comb += [
             sign.eq(self.x[31] ^ self.y[31]),
             nan.eq(nans[0] | nans[1] | (infinite[0] & zero[1]) | (infinite[1] & zero[0])),
+            product.eq(significands[0] * significands[1]),
+            shifted.eq(Mux(product[-1], product, product << 1)),
             last.sign.eq(sign),
-            last.magnitude.eq(significands[0] * significands[1]),
-            last.top.eq(fields[0] + fields[1] + Const(bias, signed(9))),
+            last.significand.eq(shifted),
+            last.field.eq(fields[0] + fields[1] + product[-1] + Const(-FLOAT_BIAS, signed(8))),
             self.product.eq(
                 Mux(
                     nan,

@@ -1,6 +1,6 @@
 """Variants of the dot product.
 
-dot-<scale>-b<block>[-x<blocks>]-<accumulation>[-h][-cut<stages>]
+dot-<scale>-b<block>[-x<blocks>]-<accumulation>[-<tensor scale>][-cut<stages>]
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 SCALES = ("ue4m3", "ue5m3", "e8m0")
 """Scale formats that there is hardware for."""
 
+TENSOR_SCALES = ("h", "hbf16", "hp2")
+"""Kinds of tensor scales that there is hardware for; ``h256`` is one of ``h``."""
+
 MAX_LANES = 256
 """Elements of a word."""
 
@@ -42,7 +45,7 @@ CUTS = {
 _NAME = re.compile(
     r"dot-(?P<scale>[a-z0-9]+)-b(?P<block>[0-9]+)(?:-x(?P<x>[0-9]+))?"
     r"(?:-(?P<acc>block|fp32|exact|tc[0-9]+(?:-k[0-9]+)?(?:-zeros)?))(?:-n(?P<blocks>[0-9]+))?"
-    r"(?P<h>-h)?(?:-cut(?P<cuts>[a-z]*))?"
+    r"(?:-(?P<g>h|hbf16|hp2))?(?:-cut(?P<cuts>[a-z]*))?"
 )
 
 
@@ -63,7 +66,8 @@ class DotVariant(Variant):
         block_size: elements of a block.
         accumulation: how blocks are summed, or `Product` for the product of one block.
         blocks: blocks of each operand per word; a word of `tc` is a step (spec §22.5).
-        tensor_scale: whether the result is multiplied by a float32 (spec §22.6).
+        tensor_scale: kind of the tensor scales that the result is multiplied by, or None: ``h``, a
+            float32 (spec §22.6); ``hbf16`` or ``hp2``, that of each operand (spec §22.11).
         exact_blocks: for how many blocks the accumulator of `exact` is wide enough (spec §22.7).
         cuts: letters of `CUTS` in their order; each is one register stage and one cycle of latency.
 
@@ -74,15 +78,15 @@ class DotVariant(Variant):
 
     unit: ClassVar[str] = "dot"
     grammar: ClassVar[str] = (
-        "dot-<scale>-b<block>[-x<blocks>]-<block|fp32|exact[-n<blocks>]|tc<F>[-k<K>][-zeros]>[-h]"
-        "[-cut<letters of ispco>]"
+        "dot-<scale>-b<block>[-x<blocks>]-<block|fp32|exact[-n<blocks>]|tc<F>[-k<K>][-zeros]>"
+        "[-<h|hbf16|hp2>][-cut<letters of ispco>]"
     )
 
     scale: Format
     block_size: int
     accumulation: Accumulation | Product
     blocks: int = 1
-    tensor_scale: bool = False
+    tensor_scale: str | None = None
     exact_blocks: int = EXACT_BLOCKS
     cuts: str | None = None
 
@@ -116,6 +120,11 @@ class DotVariant(Variant):
             )
         if kind == "block" and (self.blocks > 1 or self.tensor_scale):
             raise ValueError("the product of a block has one block per word and no tensor scale")
+        if self.tensor_scale not in (None, *TENSOR_SCALES):
+            raise NotAvailableError(
+                f"dot products with tensor scales {self.tensor_scale}: no hardware (kinds with "
+                f"hardware: {', '.join(TENSOR_SCALES)})"
+            )
         if self.tensor_scale and not self.scale.has_zero:
             raise ValueError(f"{self.scale.name} scales have no tensor scale (spec §14)")
         if self.exact_blocks != EXACT_BLOCKS and kind != "exact":
@@ -144,7 +153,7 @@ class DotVariant(Variant):
             int(match["block"]),
             chosen,
             int(match["x"] or 1),
-            match["h"] is not None,
+            match["g"],
             int(match["blocks"] or EXACT_BLOCKS),
             match["cuts"],
         )
@@ -152,17 +161,17 @@ class DotVariant(Variant):
     @classmethod
     def defaults(cls) -> Sequence[DotVariant]:
         """See `Variant.defaults`."""
-        found = [
-            cls(FORMATS[scale], block, kind)
-            for scale in SCALES
-            for block in (4, 8, 16, 32)
-            for kind in (Product(), accumulation("fp32"), accumulation("exact"))
-            if scale != "e8m0" or kind.kind != "exact" or block == 32
-        ]
-        found += [cls(FORMATS[scale], 16, accumulation("tc35")) for scale in SCALES]
+        sums = ("fp32", "exact", "tc35")
+        shapes = [(FORMATS[scale], block) for scale in SCALES for block in (4, 8, 16, 32)]
+        found = [cls(scale, block, Product()) for scale, block in shapes]
         found += [
-            cls(FORMATS["ue4m3"], 16, accumulation(kind), tensor_scale=True)
-            for kind in ("fp32", "exact", "tc35")
+            cls(scale, block, accumulation(kind), tensor_scale=g)
+            for scale, block in shapes
+            for g in (None, *(TENSOR_SCALES if scale.name == "ue4m3" else ()))
+            for kind in sums
+            if (kind != "tc35" or block >= GROUP)
+            # An exact accumulator of powers of two is many times as wide as any other.
+            and (kind != "exact" or scale.has_zero)
         ]
         return found
 
@@ -208,7 +217,7 @@ class DotVariant(Variant):
         kind = self.accumulation.kind
         x = f"-x{self.blocks}" if self.blocks > 1 and kind != "tc" else ""
         n = f"-n{self.exact_blocks}" if self.exact_blocks != EXACT_BLOCKS else ""
-        h = "-h" if self.tensor_scale else ""
+        h = f"-{self.tensor_scale}" if self.tensor_scale else ""
         cut = "" if self.cuts == self.default_cuts else f"-cut{self.cuts}"
         scale = self.scale.name
         return f"dot-{scale}-b{self.block_size}{x}-{self.accumulation.name}{n}{h}{cut}"
@@ -241,7 +250,11 @@ class DotVariant(Variant):
     @property
     def title(self) -> str:
         """What it is, in a line."""
-        scaled = ", times a tensor scale" if self.tensor_scale else ""
+        scaled = {
+            "h": ", times a tensor scale",
+            "hbf16": ", times two bfloat16 tensor scales",
+            "hp2": ", times two tensor scales that are powers of two",
+        }.get(self.tensor_scale or "", "")
         what = f"accumulation {self.accumulation.name}" if self.accumulates else "of one block"
         if self.accumulation.kind == "exact":
             what += f" of up to {self.exact_blocks} blocks"

@@ -38,7 +38,8 @@ def _name(choice: dict[str, str]) -> str:
     if kind.startswith("tc"):
         block = max(block, 16)
     x, _, rest = kind.partition("-") if kind.startswith("x") else ("", "", kind)
-    h = "-h" if choice["tensor_scale"] and scale != "e8m0" and kind != "block" else ""
+    g = choice["tensor_scale"] if scale != "e8m0" and kind != "block" else ""
+    h = f"-{g}" if g else ""
     cuts = choice["cuts"] or ("o" if kind == "block" else "")
     name = f"dot-{scale}-b{block}{f'-{x}' if x else ''}-{rest}{h}-cut{cuts}"
     return variant(name).name
@@ -53,7 +54,7 @@ MATRIX = sorted(
                 "accumulation": ACCUMULATIONS,
                 "block": ("4", "8", "16", "32"),
                 "cuts": CUTS,
-                "tensor_scale": ("", "h"),
+                "tensor_scale": ("", "h", "hbf16", "hp2"),
             }
         )
     }

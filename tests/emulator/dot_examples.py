@@ -2,7 +2,8 @@
 
     dot <recipe>[,<recipe of b>] <accumulation> <blocks> * <blocks> [g=fp32:<scale>,...] -> fp32:..
     width <recipe> <blocks> -> <bits>
-    operands <recipe> <accumulation or "block"> <blocks> * <blocks> [last=<bit>] [g=..] -> <word>
+    operands <recipe> <accumulation or "block"> <blocks> * <blocks> [last=<bit>]
+        [g=fp32:<scale>[,<scale of b>]] -> <word>
     result <accumulation> fp32:<pattern> [overflow=<bit>] -> <word>
     overflow <recipe> <N> <blocks> * <blocks> -> <flag of an accumulator for N blocks>
 
@@ -24,6 +25,10 @@ from emulator.dot_layout import DotWords
 from emulator.layout import to_hex
 from emulator.recipes import Recipe, recipe
 from tests.spec_examples import Example, floats
+
+TENSOR_SCALES = {None: (), "h": ("g",), "hbf16": ("a_g", "b_g"), "hp2": ("a_g", "b_g")}
+LOWER = {None: 0, "h": 0, "hbf16": 16, "hp2": 23}
+"""Bits of a float32 that a word leaves out of a tensor scale (spec §23.1)."""
 
 Operand = list[tuple[int, list[int]]]
 
@@ -83,14 +88,18 @@ def _options(text: str) -> tuple[str, dict[str, int]]:
 def run_operands(e: Example) -> tuple[str, str]:
     """The word of an `operands` line by its layout, and the one in the line (spec §22.1)."""
     r = recipe(e.subject)
-    left, options = _options(e.left)
+    text, _, scales = e.left.partition(" g=")
+    left, options = _options(text)
     name, operands = left.split(" ", 1)
     chosen = None if name == "block" else accumulation(name)
     of_a, of_b = (_operand(text, r) for text in operands.split(" * "))
-    words = DotWords(r.block_format, chosen, len(of_a), "g" in options)
+    kind = (r.tensor_scale or "h") if scales else None
+    words = DotWords(r.block_format, chosen, len(of_a), kind)
     parts: dict[str, Any] = {
         name: np.array([[value]], np.uint32) for name, value in options.items()
     }
+    for name, g in zip(TENSOR_SCALES[kind], floats(scales)[1] if scales else [], strict=True):
+        parts[name] = np.array([[g >> LOWER[kind]]], np.uint32)
     for x, blocks in (("a", of_a), ("b", of_b)):
         parts[f"{x}_codes"] = np.array([[c for _, codes in blocks for c in codes]], np.uint8)
         parts[f"{x}_scales"] = np.array([[scale for scale, _ in blocks]], np.uint8)

@@ -7,8 +7,9 @@ from unittest import mock
 
 from amaranth.hdl import Module
 
-from rtl import dot, dot_accumulator
+from rtl import dot, dot_accumulator, dot_epilogue
 from rtl.dot_add import FloatAdd
+from rtl.dot_pack import FloatPack
 from rtl.dot_scales import ScaleProduct
 from rtl.dot_variant import DotVariant
 from rtl.hierarchy import place
@@ -48,15 +49,35 @@ class SubnormalExponent(ScaleProduct):
         return m
 
 
+class LostTie(FloatPack):
+    """A subnormal result that ends in 1 is one unit too small if its sign is set."""
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        sound = FloatPack(self.width, self.low, self.high)
+        place(m, platform, "sound", sound, kind="sound_pack")
+        faulty: Any = sound.pattern[0] & ~sound.pattern[23:31].any() & self.sign
+        m.d.comb += [
+            sound.sign.eq(self.sign),
+            sound.significand.eq(self.significand),
+            sound.field.eq(self.field),
+            self.pattern.eq(sound.pattern - faulty),
+        ]
+        return m
+
+
 MUTANTS = {
     "rounded-down": (dot_accumulator, "FloatAdd", RoundedDown),
     "subnormal-exponent": (dot, "ScaleProduct", SubnormalExponent),
 }
 """Where each mutant replaces which unit, and by what."""
 
+SCALED_MUTANTS = {"lost-tie": (dot_epilogue, "FloatPack", LostTie)}
+"""Mutants of variants with tensor scales of kind ``hbf16`` or ``hp2``."""
+
 
 def mutant_verilog(variant: DotVariant, name: str) -> str:
-    """Return the Verilog of a variant with the fault of that name, one of `MUTANTS`."""
-    where, unit, spoiled = MUTANTS[name]
+    """Return the Verilog of a variant with the fault of that name, of either table."""
+    where, unit, spoiled = (MUTANTS | SCALED_MUTANTS)[name]
     with mock.patch.object(where, unit, spoiled):
         return to_verilog(variant)

@@ -21,6 +21,8 @@ NAMES = (
     "dot-ue4m3-b8-x4-fp32-h",
     "dot-ue5m3-b16-exact",
     "dot-ue4m3-b32-x2-exact-n7-h-cutispco",
+    "dot-ue5m3-b8-fp32-hbf16",
+    "dot-ue4m3-b16-tc35-hp2-cutspc",
     "dot-ue5m3-b16-tc35",
     "dot-ue5m3-b32-tc13-k32-zeros-cut",
 )
@@ -45,10 +47,15 @@ def test_default_set() -> None:
     names = [v.name for v in DotVariant.defaults()]
     assert len(names) == len(set(names))
     assert set(names) <= {v.name for v in default_variants()}
-    for scale in SCALES:
+    for scale in ("ue4m3", "ue5m3"):
         for block in (4, 8, 16, 32):
-            assert f"dot-{scale}-b{block}-fp32" in names
-    assert {"dot-ue5m3-b4-exact", "dot-ue5m3-b16-tc35", "dot-ue4m3-b16-fp32-h"} <= set(names)
+            sums = ["block", "fp32", "exact"] + ["tc35"] * (block >= 16)
+            assert {f"dot-{scale}-b{block}-{kind}" for kind in sums} <= set(names)
+            if scale == "ue4m3":
+                scaled = {f"{kind}-{g}" for kind in sums[1:] for g in ("h", "hbf16", "hp2")}
+                assert {f"dot-{scale}-b{block}-{kind}" for kind in scaled} <= set(names)
+    assert {f"dot-e8m0-b{block}-fp32" for block in (4, 8, 16, 32)} <= set(names)
+    assert not [name for name in names if name.startswith("dot-e8m0") and "exact" in name]
 
 
 def test_words() -> None:
@@ -64,6 +71,14 @@ def test_words() -> None:
         ("g", 161, 32, 1),
     ]
     assert v.last_bit == 160
+    for kind, width in (("hbf16", 16), ("hp2", 8)):  # spec §22.11
+        layout = dot(f"dot-ue4m3-b8-x2-fp32-{kind}").input_layout
+        places = [(f.name, f.offset, f.width, f.count) for f in layout.fields]
+        assert places[4:] == [
+            ("last", 160, 1, 1),
+            ("a_g", 161, width, 1),
+            ("b_g", 161 + width, width, 1),
+        ]
     assert v.output_layout.width == 33
     assert dot("dot-ue4m3-b8-block").last_bit is None
     assert dot("dot-ue4m3-b8-block").output_layout.width == 32
@@ -131,6 +146,8 @@ def test_stimuli_end_dot_products(style: str) -> None:
         ("dot-ue5m3-b16-x2-tc35", UnknownNameError, r"unknown variant"),
         ("dot-ue5m3-b16-x2-block", ValueError, r"one block per word"),
         ("dot-ue5m3-b16-block-h", ValueError, r"no tensor scale"),
+        ("dot-e8m0-b16-fp32-hp2", ValueError, r"e8m0 scales have no tensor scale"),
+        ("dot-ue4m3-b16-fp32-h256", UnknownNameError, r"did you mean dot-ue4m3"),
         ("dot-e8m0-b16-fp32-h", ValueError, r"e8m0 scales have no tensor scale"),
         ("dot-ue5m3-b16-fp32-n8", ValueError, r"goes with exact only"),
         ("dot-ue5m3-b16-exact-n0", ValueError, r"0 blocks are not"),

@@ -18,11 +18,12 @@ def test_there_are_examples() -> None:
     clauses = {e.clause for e in EXAMPLES}
     assert clauses >= {"§12.2", "§12.4", "§12.5"}
     assert clauses >= {"§22.3", "§22.5", "§22.6", "§22.7", "§22.8", "§22.9", "§22.10"}
+    assert "§22.12" in clauses
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
 def test_worked_example(example: Example) -> None:
-    """spec §12.2, §12.4, §12.5, §22.3, §22.5 to §22.10."""
+    """spec §12.2, §12.4, §12.5, §22.3, §22.5 to §22.10, §22.12."""
     chosen = variant(example.subject)
     dut: Any = chosen.component()
     rst = Signal()
