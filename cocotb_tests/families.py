@@ -42,6 +42,8 @@ FAMILIES = (
     "dot-ue4m3-b4-fp32-h",
     "dot-ue4m3-b2-exact-n3-h",
     "dot-ue4m3-b16-tc8-h",
+    "dot-ue4m3-b4-fp32-hbf16",
+    "dot-ue4m3-b4-fp32-hp2",
     "tensor-amax-bf16-x4",
     "tensor-scale-h-ue4m3-bf16",
     "tensor-scale-h256-ue4m3-bf16",
@@ -62,7 +64,9 @@ def family(v: Variant) -> str:
             "exact" if r.error_bits is None else "limited",
         ]
     if (a := getattr(v, "accumulation", None)) is not None:
-        words += [a.kind, "scaled" if getattr(v, "tensor_scale", False) else "plain"]
+        kind = getattr(v, "tensor_scale", None)
+        # Behind the sum hbf16 and hp2 have gates of their own, the same ones for any accumulation.
+        words += [a.kind, "scaled" if kind else "plain"] if kind in (None, "h") else [kind]
     if isinstance(kind := getattr(v, "kind", None), str):
         words.append(kind)
     return " ".join(words)

@@ -94,10 +94,9 @@ def _float(kind: str, pattern: int) -> Fraction:
 def _dot(v: DotVariant, words: Words) -> Words:
     """One by one (spec §22.3, §22.6, §22.7, §22.10)."""
     y, flags = [], []
-    for a, b, g in _operands(v.words, words):
+    for a, b, scales in _operands(v.words, words):
         chosen = v.words.accumulation or accumulation("fp32")
         over = v.words.exact and _overflows(v.words, a, b)
-        scales = [g] if v.words.tensor_scale else []
         bits = reference_dot.dot(a, b, v.stored, v.stored, chosen, scales)
         y.append(reference_dot.NAN if over else bits)
         flags.append(over)
@@ -110,9 +109,13 @@ def _dot(v: DotVariant, words: Words) -> Words:
 Block = tuple[int, list[int]]
 
 
-def _operands(words: DotWords, stream: Words) -> Iterator[tuple[list[Block], list[Block], int]]:
-    """Blocks of both operands of each dot product of a stream, and its tensor scale."""
+def _operands(
+    words: DotWords, stream: Words
+) -> Iterator[tuple[list[Block], list[Block], list[int]]]:
+    """Blocks of both operands of each dot product of a stream, and its tensor scales, which come
+    as the tops of float32 patterns (spec §22.6, §22.11)."""
     parts = words.operands.unpack(stream)
+    lower = {32: 0, 16: 16, 8: 23}
     n = words.stored.block_size
     a: list[Block] = []
     b: list[Block] = []
@@ -122,7 +125,8 @@ def _operands(words: DotWords, stream: Words) -> Iterator[tuple[list[Block], lis
                 codes = parts[f"{x}_codes"][k, j * n : (j + 1) * n].tolist()
                 blocks.append((int(parts[f"{x}_scales"][k, j]), codes))
         if words.accumulation is None or parts["last"][k, 0]:
-            yield a, b, int(parts["g"][k, 0]) if words.tensor_scale else 0
+            scales = words.tensor_scales
+            yield a, b, [int(parts[name][k, 0]) << lower[bits] for name, bits, _ in scales]
             a, b = [], []
 
 
