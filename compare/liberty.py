@@ -12,12 +12,12 @@ import os
 import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from compare.function import truth_table
-from emulator.errors import FileFormatError, ToolError
+from emulator.errors import FileFormatError, ToolError, UnknownNameError, near
 
 DONT_USE = {
     "PAD*": "pads of the OSU libraries",
@@ -124,6 +124,7 @@ class Library:
         driving_cell: what drives each input: a buffer (else an inverter) of drive 2.
         load_ff: load of each output in fF.
         dont_use: names of the cells that mapping leaves alone.
+        chosen: whether driving cell and load were chosen by the user (`with_conditions`).
     """
 
     name: str
@@ -134,6 +135,29 @@ class Library:
     load_ff: float
     dont_use: tuple[str, ...]
     cells: Mapping[str, Cell] = field(repr=False)
+    chosen: bool = False
+
+    def with_conditions(self, driving_cell: str | None, load_ff: float | None) -> Library:
+        """The library with another driving cell or load of each output; None keeps what it has.
+
+        Raises:
+            UnknownNameError: if it has no such cell.
+            ValueError: if the load is not above zero.
+        """
+        if driving_cell is not None and driving_cell not in self.cells:
+            raise UnknownNameError(
+                f"{self.name} has no cell {driving_cell!r}{near(driving_cell, self.cells)}"
+            )
+        if load_ff is not None and not 0 < load_ff < float("inf"):
+            raise ValueError(f"a load of {load_ff:g} fF is not above zero")
+        if driving_cell is None and load_ff is None:
+            return self
+        return replace(
+            self,
+            driving_cell=self.driving_cell if driving_cell is None else driving_cell,
+            load_ff=self.load_ff if load_ff is None else load_ff,
+            chosen=True,
+        )
 
 
 def read_library(paths: Sequence[str | Path]) -> Library:

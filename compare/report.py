@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from compare.cache import write_atomically
 from compare.results import Comparison
@@ -28,8 +28,8 @@ def to_json(comparison: Comparison) -> str:
     return json.dumps(comparison.to_json(), indent=1, ensure_ascii=False) + "\n"
 
 
-def to_markdown(comparison: Comparison) -> str:
-    """The text of comparison.md; the same comparison always gives the same bytes."""
+def template(name: str) -> Template:
+    """A template of `TEMPLATES`; what it lacks is an error."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
@@ -38,9 +38,14 @@ def to_markdown(comparison: Comparison) -> str:
         keep_trailing_newline=True,
         autoescape=False,  # the page is Markdown, made from this program's own names and numbers
     )
+    return environment.get_template(name)
+
+
+def to_markdown(comparison: Comparison) -> str:
+    """The text of comparison.md; the same comparison always gives the same bytes."""
     ratios = ratio_grid(comparison)
     measured = comparison.tensor_file is not None and quantizers(comparison)
-    return environment.get_template("comparison.md.j2").render(
+    return template("comparison.md.j2").render(
         comparison=comparison,
         table=main_grid(comparison).markdown() if quantizers(comparison) else "",
         units={unit: grid.markdown() for unit, grid in unit_grids(comparison).items()},

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
+from compare.liberty import Library
 from compare.synthesis import Spread, Synthesis
 from rtl.variants import QuantizerVariant, Variant
 
@@ -78,6 +79,19 @@ class CellLibrary:
     gate_area: float
     driving_cell: str
     load_ff: float
+
+    @classmethod
+    def of(cls, library: Library) -> CellLibrary:
+        """What a report says of a library; no path of a machine."""
+        return cls(
+            library.name,
+            tuple(path.name for path in library.paths),
+            library.digest,
+            library.nand2.name,
+            library.nand2.area,
+            library.driving_cell,
+            library.load_ff,
+        )
 
 
 @dataclass(frozen=True)

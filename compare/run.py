@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
-import os
 import shlex
-import signal
-import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from multiprocessing.queues import SimpleQueue
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -19,19 +12,18 @@ from compare.evaluate import (
     SAMPLES,
     SEED,
     Job,
-    NotCachedError,
     TensorFile,
     evaluate,
-    tool_versions,
 )
 from compare.liberty import Library
+from compare.mapping import NotCachedError, tool_versions
 from compare.results import CellLibrary, Comparison, Failure, Row
 from compare.synthesis import GENERIC, SCRIPTS
+from compare.workers import WORKERS, run_all
 from emulator.errors import FileFormatError, FinescaleError, UnknownNameError, near
 from emulator.version import SPEC_VERSION
 from rtl.variants import UNITS, Variant
 
-WORKERS = 2
 REASON_LINES = 2
 """Lines of an error that say why a variant has no row: what is wrong, and the first place."""
 
@@ -106,7 +98,7 @@ def compare(
         _require_tools()
         # The largest first: a long job at the end would leave one worker idle.
         missing.sort(key=lambda job: -job.variant.input_layout.width)
-        for job, outcome in _run(missing, workers):
+        for job, outcome in run_all(_outcome, missing, workers):
             done(job.variant, outcome, False)
 
     result = Comparison(
@@ -114,7 +106,7 @@ def compare(
         tuple(f for f in (outcomes[v] for v in chosen) if isinstance(f, Failure)),
         _command(None if variants is None else chosen, units, liberty, file),
         GENERIC if liberty is None else liberty.name,
-        None if liberty is None else _describe(liberty),
+        None if liberty is None else CellLibrary.of(liberty),
         tuple(SCRIPTS),
         {**tool_versions("finescale"), "spec": SPEC_VERSION, **tool_versions(*PACKAGES)},
         samples,
@@ -151,18 +143,6 @@ def _require_tools() -> None:
     yosys_version()
 
 
-def _describe(liberty: Library) -> CellLibrary:
-    return CellLibrary(
-        liberty.name,
-        tuple(path.name for path in liberty.paths),
-        liberty.digest,
-        liberty.nand2.name,
-        liberty.nand2.area,
-        liberty.driving_cell,
-        liberty.load_ff,
-    )
-
-
 def _defaults(units: Sequence[str]) -> list[Variant]:
     """The default variants of some units."""
     for unit in units:
@@ -191,52 +171,9 @@ def _command(
     return shlex.join(words)
 
 
-def _run(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, Row | Failure]]:
-    """Yield outcomes as they come; leaving early stops the workers and all their children."""
-    context = multiprocessing.get_context("spawn")
-    groups: SimpleQueue[int] = context.SimpleQueue()
-    others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(
-        min(workers, len(jobs)), mp_context=context, initializer=_start_worker, initargs=(groups,)
-    )
-    pending: dict[Future[Row | Failure], Job] = {}
-    try:
-        pending = {pool.submit(_outcome, job): job for job in jobs}
-        while pending:
-            finished, _ = wait(pending, return_when=FIRST_COMPLETED)
-            for future in finished:
-                yield pending.pop(future), future.result()
-        pool.shutdown()
-    finally:
-        if pending:
-            pool.shutdown(wait=False, cancel_futures=True)
-            while not groups.empty():
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(groups.get(), signal.SIGTERM)
-            # A worker that is still starting has told no group, and has no children either.
-            for child in set(multiprocessing.active_children()) - others:
-                child.terminate()
-        groups.close()
-
-
 def _outcome(job: Job) -> Row | Failure:
     try:
         return evaluate(job)
     except (FinescaleError, ValueError) as error:
         lines = str(error).splitlines() or [type(error).__name__]
         return Failure(job.variant, " ".join(" ".join(lines[:REASON_LINES]).split()))
-
-
-def _start_worker(groups: SimpleQueue[int]) -> None:
-    """Make the worker a process group of its own, which ends with its parent."""
-    os.setpgid(0, 0)
-    os.environ["NUMBA_NUM_THREADS"] = "1"
-    groups.put(os.getpid())
-    parent = multiprocessing.parent_process()
-
-    def follow() -> None:
-        if parent is not None:
-            parent.join()
-            os.killpg(0, signal.SIGTERM)
-
-    threading.Thread(target=follow, daemon=True).start()

@@ -42,6 +42,26 @@ SCRIPTS: Mapping[str, str] = {
 ``delay`` is what yosys does by default. With a cell library each goes on with `SIZING`.
 """
 
+_NF = f"{_PREPARE};&get,-n;&dch,-f"
+
+CURVE_SCRIPTS: Mapping[str, str] = {
+    "smallest": f"{_PREPARE};dch,-f;amap,-m",
+    "small": f"{_PREPARE};dch,-f;map,-a",
+    "slack-100": f"{_NF};&nf,-R,100;&put",
+    "slack-30": f"{_NF};&nf,-R,30;&put",
+    "slack-10": f"{_NF};&nf,-R,10;&put",
+    "slack-0": f"{_NF};&nf;&put",
+    "restructured": f"{_PREPARE};&get,-n;&st;&syn2;&dch,-f;&nf,-p;&put",
+    "rewritten": f"{_RESYN};dch;map,-B,0.9",
+    "bias-0.9": f"{_PREPARE};dch,-f;map,-B,0.9",
+    "bias-0.5": f"{_PREPARE};dch,-f;map,-B,0.5",
+    "bias-0": f"{_PREPARE};dch,-f;map",
+    "fastest": f"{_PREPARE};dch;map",
+}
+"""abc scripts from the smallest to the fastest result, for curves of area over delay."""
+
+ALL_SCRIPTS: Mapping[str, str] = {**SCRIPTS, **CURVE_SCRIPTS}
+
 SIZING = "topo;buffer,-c;upsize;dnsize"
 """Buffers for loaded nets, then the drive of each cell: faster first, then smaller at no loss."""
 
@@ -135,15 +155,15 @@ def synthesize(
         verilog: the text, or the path of a file.
         top: the module's name.
         liberty: the cell library, or None for yosys' generic gates.
-        scripts: names out of `SCRIPTS`; all of them by default.
+        scripts: names out of `ALL_SCRIPTS`; those of `SCRIPTS` by default.
 
     Raises:
         ValueError: if a script is unknown.
         ToolError: if yosys fails or leaves something unmapped, such as a latch.
     """
     names = list(SCRIPTS if scripts is None else scripts)
-    if unknown := [name for name in names if name not in SCRIPTS] or not names:
-        raise ValueError(f"mapping scripts {unknown} are not of {', '.join(SCRIPTS)}")
+    if unknown := [name for name in names if name not in ALL_SCRIPTS] or not names:
+        raise ValueError(f"mapping scripts {unknown} are not of {', '.join(ALL_SCRIPTS)}")
     text = verilog.read_text() if isinstance(verilog, Path) else verilog
     with tempfile.TemporaryDirectory(prefix="finescale-") as temporary:
         folder = Path(temporary)
@@ -207,13 +227,13 @@ def _map(name: str, liberty: Library | None, libraries: list[str], folder: Path)
     report = f"tee -q -o {name}"
     if liberty is None:
         commands = [
-            f"{report}.abc abc -g cmos4 -script +{SCRIPTS[name]}",
+            f"{report}.abc abc -g cmos4 -script +{ALL_SCRIPTS[name]}",
             "opt_clean -purge",
             f"{report}.json stat -tech cmos -json",
             f"{report}.ltp ltp -noff",
         ]
     else:
-        script = f"{SCRIPTS[name]};{SIZING};print_stats;stime,-p"
+        script = f"{ALL_SCRIPTS[name]};{SIZING};print_stats;stime,-p"
         cells = _cells(liberty, libraries)
         files = " ".join(f"-liberty {path}" for path in libraries)
         commands = [

@@ -47,6 +47,7 @@ def test_the_commands_are_these() -> None:
     assert set(commands()) == {
         *("formats", "recipes", "variants", "quantize", "dequantize", "export", "simulate"),
         *("compare", "disagree", "bench", "vectors", "vectors write", "vectors check"),
+        *("study", "study areas", "study curves"),
     }
 
 
@@ -97,7 +98,7 @@ def in_a_new_process(code: str, **env: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("arguments", [["--help"], ["compare", "--help"], ["formats"]])
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
-    heavy = {"numba", "amaranth", "pyosys", "cocotb", "numpy", "jinja2"}
+    heavy = {"numba", "amaranth", "pyosys", "cocotb", "numpy", "jinja2", "matplotlib"}
     code = (
         f"import sys; from cli.main import run; run({arguments!r}); "
         f"print(sorted({heavy!r} & set(sys.modules)), file=sys.stderr)"

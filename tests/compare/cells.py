@@ -45,6 +45,13 @@ FLIP_FLOP = """
 TINY_LIBERTY = TINY % FLIP_FLOP
 
 
+def tiny(folder: Path) -> Path:
+    """Write the tiny library into a folder."""
+    path = folder / "tiny.lib"
+    path.write_text(TINY_LIBERTY)
+    return path
+
+
 def osu018() -> Path:
     """The OSU 0.18 um library; skips the test where there is none."""
     places = [Path(p) for p in (os.environ.get("FINESCALE_LIBERTY"),) if p]

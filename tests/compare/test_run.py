@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from compare.cache import Cache
-from compare.evaluate import Job, NotCachedError, _verilog_inputs, evaluate
+from compare.evaluate import Job, evaluate
+from compare.mapping import NotCachedError, verilog_inputs
 from compare.report import to_json, to_markdown, write
 from compare.results import Comparison, Failure, Row
 from compare.run import compare
@@ -169,7 +170,7 @@ def test_damaged_results_are_computed_again(small: Comparison, home: Path, weigh
 def test_unverified_variant_has_no_row(small: Comparison, home: Path, tmp_path: Path) -> None:
     """A wrong bit in the Verilog is found by the simulation, and costs the variant its row."""
     good, cache = Cache(home / "cache"), Cache(home / "wrong")
-    inputs = _verilog_inputs(Job(SMALL, good.folder))
+    inputs = verilog_inputs(SMALL.name)
     verilog = good.get("verilog", inputs)
     assert isinstance(verilog, str)
     wrong = verilog.replace("{ x[15:4],", "{ ~x[15], x[14:4],")  # the sign of every lane
