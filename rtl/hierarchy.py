@@ -22,14 +22,27 @@ class Hierarchy:
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
         self.units: dict[str, wiring.Component] = {}
+        self._inside: dict[str, Hierarchy] = {}
 
-    def instance(self, name: str, kind: str, unit: wiring.Component, clocked: bool) -> Instance:
+    def inside(self, module: str) -> Hierarchy:
+        """The platform for what is within a module that was placed here."""
+        return self._inside[module]
+
+    def instance(
+        self, name: str, kind: str, unit: wiring.Component, clocked: bool, scope: bool = False
+    ) -> Instance:
         """An instance of the module of a unit; units of one kind have to be equal."""
         for port, (value, _) in ports_of(unit).items():
             value.name = f"{name}_{port}"
         module = f"{self.prefix}_{kind}"
         # Else Amaranth warns of a unit that is no submodule; it has no public way to say so.
         unit._MustUse__used = True  # pyright: ignore[reportAttributeAccessIssue]
+        if module not in self._inside:
+            inner = self
+            if scope:
+                inner = Hierarchy(module)
+                inner.units, inner._inside = self.units, self._inside
+            self._inside[module] = inner
         known = self.units.setdefault(module, unit)
         assert known.signature == unit.signature, f"two different units {module}"
         ports: dict[str, Any] = {
@@ -49,6 +62,7 @@ def place(
     *,
     kind: str | None = None,
     clocked: bool = False,
+    scope: bool = False,
 ) -> None:
     """Make a unit a part of a module, under a name.
 
@@ -59,9 +73,11 @@ def place(
         unit: the part; its ports may be connected before and after.
         kind: name of the unit's module, by default ``name``.
         clocked: whether the unit has registers.
+        scope: whether the names of modules within the unit begin with that of its own module, so
+            that it may hold units of a kind that differ from those of its neighbours.
     """
     if isinstance(platform, Hierarchy):
-        m.submodules[name] = platform.instance(name, kind or name, unit, clocked)
+        m.submodules[name] = platform.instance(name, kind or name, unit, clocked, scope)
     else:
         # The stubs do not know that components have `elaborate`.
         m.submodules[name] = unit  # pyright: ignore[reportArgumentType]

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]  # not in the stubs
@@ -85,7 +85,7 @@ def convert(component: wiring.Component, name: str) -> str:
     texts = {name: _rtlil(component, name, hierarchy)}
     while missing := hierarchy.units.keys() - texts.keys():
         for module in sorted(missing):
-            texts[module] = _rtlil(hierarchy.units[module], module, hierarchy)
+            texts[module] = _rtlil(hierarchy.units[module], module, hierarchy.inside(module))
     top = texts.pop(name)
     return _yosys([top, *(texts[module] for module in sorted(texts))])
 
@@ -149,21 +149,45 @@ def _without_banner(lines: Iterable[str]) -> Iterable[str]:
 
 
 def _header(variant: Variant) -> str:
-    """The comment on top of an exported file."""
-    meaning = _MEANING | variant.meanings
+    """The comment on top of a variant's file."""
+    facts = [
+        f"Latency {variant.latency}, interval {variant.interval} (spec §12.5). "
+        f"Registers: {variant.registers}."
+    ]
+    meanings = _MEANING | variant.meanings
+    return head(variant.name, variant.title, facts, variant.ports, meanings)
+
+
+def head(
+    name: str,
+    title: str,
+    facts: Iterable[str],
+    ports: Mapping[str, tuple[str, int]],
+    meanings: Mapping[str, str],
+) -> str:
+    """The comment on top of an exported file.
+
+    Args:
+        name: what the file holds.
+        title: what that is, in a line.
+        facts: more lines.
+        ports: direction and width of each port.
+        meanings: of each port but the clock and the reset, in a line.
+    """
+    meaning = _MEANING | dict(meanings)
+    width = max(9, *(len(port) for port in ports))
     rows = [
-        f"{port:<9} {direction:<6} {width:>4}  {meaning[port]}"
-        for port, (direction, width) in variant.ports.items()
+        f"{port:<{width}} {direction:<6} {bits:>4}  {meaning[port]}"
+        for port, (direction, bits) in ports.items()
     ]
     lines = [
-        f"{variant.name}",
+        name,
         "",
-        f"{variant.title}, by finescale.",
+        f"{title}, by finescale.",
         f"Specification {SPEC_VERSION}.",
-        f"Latency {variant.latency}, interval {variant.interval} (spec §12.5). "
-        f"Registers: {variant.registers}.",
+        *facts,
         "",
-        f"{'port':<9} {'dir':<6} {'bits':>4}  meaning",
+        f"{'port':<{width}} {'dir':<6} {'bits':>4}  meaning",
         *rows,
         "",
         f"SPDX-License-Identifier: {LICENSE}",

@@ -1,0 +1,224 @@
+"""Tensor quantizers in Verilator, between commands and a memory (spec §24)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from cocotb_tests import toolchain
+from emulator.errors import ToolError
+from emulator.layout import Words
+from rtl.tensor_quantizer_variant import TensorQuantizerVariant
+
+DRIVER = Path(__file__).with_name("memory_driver.cpp")
+FLAGS = ["-cc", "--exe", "--prefix", "Vtop", "-O3", "--no-timing", "--x-initial", "unique"]
+FLAGS += ["--output-split", "0", "-Wno-fatal", "-Wno-lint", "-Wno-style", "-CFLAGS", "-O1"]
+ALWAYS = 256
+"""The chance, of 256, of a side that never pauses."""
+
+IDLE_LIMIT = 20_000
+"""Cycles without a transfer after which a design counts as dead."""
+
+Image = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A memory as a tensor quantizer sees it: a read port and a write port (spec §24.2).
+
+    Args:
+        latency: cycles from the transfer of a read request to that of its word, 1 or more.
+        reads: the most words that it has under way at a time; None if it sets no limit.
+
+    Raises:
+        ValueError: if a number is below 1.
+    """
+
+    latency: int
+    reads: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.latency < 1:
+            raise ValueError(f"a memory latency of {self.latency} cycles is below 1")
+        if self.reads is not None and self.reads < 1:
+            raise ValueError(f"a memory that has {self.reads} reads under way never answers")
+
+
+@dataclass(frozen=True)
+class Stalls:
+    """Pauses of the memory and of who takes the status.
+
+    Args:
+        request, read, write, status: chances, of 256, that a stream does not pause.
+        hold: longest run of cycles that one draw lasts.
+        seed: of the draws, and of the first values of registers.
+    """
+
+    request: int = ALWAYS
+    read: int = ALWAYS
+    write: int = ALWAYS
+    status: int = ALWAYS
+    hold: int = 1
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    """What one command took.
+
+    Args:
+        cycles: from the transfer of the command to its status being offered.
+        reads: memory words that were read.
+        writes: memory words that were written, each at most once.
+        written: bytes of them that were written.
+        status: the status word, shape ``(nbytes,)``.
+    """
+
+    cycles: int
+    reads: int
+    writes: int
+    written: int
+    status: Words
+
+
+@dataclass(frozen=True)
+class MemoryRun:
+    """What came of some commands.
+
+    Args:
+        image: the memory afterwards.
+        results: of each command, in order.
+        outstanding: the most words that were under way.
+        problem: what broke the protocol, or an empty string.
+    """
+
+    image: Image
+    results: tuple[CommandResult, ...]
+    outstanding: int
+    problem: str
+
+
+@dataclass(frozen=True)
+class MemoryModel:
+    """A built model of a tensor quantizer."""
+
+    variant: TensorQuantizerVariant
+    program: Path
+
+    def run(
+        self,
+        image: Image,
+        commands: Words,
+        memory: Memory,
+        stalls: Stalls = Stalls(),  # frozen
+    ) -> MemoryRun:
+        """Give commands one after the other.
+
+        Args:
+            image: the memory beforehand, uint8, whole words.
+            commands: shape ``(n, nbytes)`` of the command layout.
+            memory: its latency and depth.
+            stalls: pauses.
+
+        Raises:
+            ValueError: if a shape is wrong.
+            ToolError: if the program fails.
+        """
+        v = self.variant
+        if commands.ndim != 2 or commands.shape[1] != v.command_layout.nbytes or len(image) < 1:
+            raise ValueError(f"commands of shape {commands.shape}, an image of {len(image)} bytes")
+        reads = (1 << 40) if memory.reads is None else memory.reads
+        chances = (stalls.request, stalls.read, stalls.write, stalls.status)
+        numbers = [memory.latency, reads, *chances, stalls.hold, stalls.seed, IDLE_LIMIT]
+        with tempfile.TemporaryDirectory() as folder:
+            files = [Path(folder, name) for name in ("before", "after", "commands")]
+            image.tofile(files[0])
+            commands.tofile(files[2])
+            call = [str(self.program), *map(str, files), *map(str, numbers)]
+            done = subprocess.run(call, capture_output=True, text=True)
+            if done.returncode:
+                lines = (done.stderr or done.stdout).strip().splitlines() or ["no message"]
+                raise ToolError(f"{v}: the simulation ended early: {lines[-1]}")
+            after = np.fromfile(files[1], np.uint8)
+        found = json.loads(done.stdout.splitlines()[-1])
+        results = tuple(
+            CommandResult(
+                r["cycles"],
+                r["reads"],
+                r["writes"],
+                r["written"],
+                np.frombuffer(bytes.fromhex(r["status"]), np.uint8),
+            )
+            for r in found["results"]
+        )
+        return MemoryRun(after, results, found["most"], found["problem"])
+
+
+def build(
+    variant: TensorQuantizerVariant, verilog: str | None = None, folder: Path | None = None
+) -> MemoryModel:
+    """Build the model of a tensor quantizer, or find it where it was built before.
+
+    Args:
+        variant: gives the ports that the design has to have.
+        verilog: the design's text; that of the variant if None.
+        folder: where models are kept; by default ``build/models``.
+
+    Raises:
+        ToolError: if a tool is missing or fails, or if the ports differ.
+    """
+    toolchain.require(yosys=verilog is None)
+    text = variant.verilog() if verilog is None else verilog
+    digest = hashlib.sha256(text.encode())
+    for file in (DRIVER, Path(__file__)):
+        digest.update(file.read_bytes())
+    digest.update(repr(sorted(toolchain.versions(yosys=False).items())).encode())
+    home = (folder or toolchain.build_root() / "models").resolve()
+    home /= f"{variant.module}-{digest.hexdigest()[:16]}"
+    program = home / "memory"
+    if not program.is_file():
+        _build_into(home, text, variant)
+    return MemoryModel(variant, program)
+
+
+def _build_into(home: Path, text: str, variant: TensorQuantizerVariant) -> None:
+    """Build in a temporary folder beside ``home`` and rename it once complete."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    top = variant.module
+    work = Path(tempfile.mkdtemp(prefix=f".{top[:40]}-", dir=home.parent))
+    try:
+        path = work / f"{top}.v"
+        path.write_text(text, encoding="utf-8")
+        toolchain.check_ports(toolchain.dut_ports(path, top), variant.ports, top)
+        (work / "sim_main.cpp").write_text(
+            f"#define WIDTH {variant.width}\n"
+            f"#define COMMAND_BYTES {variant.command_layout.nbytes}\n"
+            f"#define STATUS_BYTES {variant.status_layout.nbytes}\n"
+            f'#include "{DRIVER}"\n'
+        )
+        command: Sequence[str] = ["verilator", *FLAGS, "--top-module", top, "-o", "memory"]
+        command = [*command, "-Mdir", str(work), str(path), str(work / "sim_main.cpp")]
+        toolchain.run(command, f"verilator on {top}", cwd=work)
+        jobs = "-j1" if "PYTEST_XDIST_WORKER" in os.environ else "-j2"
+        toolchain.run(["make", jobs, "-f", "Vtop.mk"], f"compiling the model of {top}", cwd=work)
+        finished = work / "finished"
+        finished.mkdir()
+        (work / "memory").replace(finished / "memory")
+        try:
+            finished.replace(home)
+        except OSError:
+            # Another process has finished the same build in the meantime.
+            if not (home / "memory").is_file():
+                raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
