@@ -82,15 +82,17 @@ def convert(component: wiring.Component, name: str) -> str:
         ToolError: if yosys is missing or fails.
     """
     hierarchy = Hierarchy(name)
-    texts = {name: _rtlil(component, name, hierarchy)}
+    texts = {name: unit_rtlil(component, name, hierarchy)}
     while missing := hierarchy.units.keys() - texts.keys():
         for module in sorted(missing):
-            texts[module] = _rtlil(hierarchy.units[module], module, hierarchy.inside(module))
+            inner = hierarchy.inside(module)
+            texts[module] = unit_rtlil(hierarchy.units[module], module, inner)
     top = texts.pop(name)
     return _yosys([top, *(texts[module] for module in sorted(texts))])
 
 
-def _rtlil(component: wiring.Component, name: str, hierarchy: Hierarchy) -> str:
+def unit_rtlil(component: wiring.Component, name: str, hierarchy: Hierarchy) -> str:
+    """RTLIL of one unit; its parts become known to the hierarchy, as modules to come."""
     text = rtlil.convert(
         component, name=name, platform=hierarchy, ports=ports_of(component), emit_src=False
     )
@@ -131,16 +133,23 @@ def _yosys(texts: list[str]) -> str:
             "opt_clean -purge",
             f"write_verilog -noattr {target}",
         ]
-        done = subprocess.run(
-            [sys.executable, "-c", _CHILD, *commands], capture_output=True, text=True
-        )
-        if "ModuleNotFoundError" in done.stderr and "pyosys" in done.stderr:
-            raise ToolError('yosys (pyosys) is not installed (pip install "finescale[rtl]")')
-        if done.returncode or not target.is_file():
-            lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-            raise ToolError(f"yosys failed: {lines[-1] if lines else 'no output'}")
+        run_yosys(commands, target)
         lines = target.read_text(encoding="utf-8").splitlines()
     return "\n".join(_without_banner(lines)).strip() + "\n"
+
+
+def run_yosys(commands: Iterable[str], target: Path) -> None:
+    """Run yosys commands in a child process; they have to write ``target``.
+
+    Raises:
+        ToolError: if yosys is missing or fails.
+    """
+    done = subprocess.run([sys.executable, "-c", _CHILD, *commands], capture_output=True, text=True)
+    if "ModuleNotFoundError" in done.stderr and "pyosys" in done.stderr:
+        raise ToolError('yosys (pyosys) is not installed (pip install "finescale[rtl]")')
+    if done.returncode or not target.is_file():
+        lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        raise ToolError(f"yosys failed: {lines[-1] if lines else 'no output'}")
 
 
 def _without_banner(lines: Iterable[str]) -> Iterable[str]:

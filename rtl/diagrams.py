@@ -1,0 +1,168 @@
+"""Pictures: diagrams of variants and of their parts, and the list of those in docs/hardware.md.
+
+A picture is made from the design alone, never drawn by hand. To add one, add a line to `PICTURES`,
+run ``make pictures`` and show it in docs/hardware.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from amaranth.lib import wiring
+
+from rtl.diagram import Diagram, Fields, Reader
+from rtl.diagram_bits import netlist, wrapper_netlist
+from rtl.diagram_svg import to_svg
+from rtl.hierarchy import Hierarchy
+from rtl.variant import Variant
+from rtl.variants import variant
+from rtl.verilog import unit_rtlil
+
+WRAPPER = "axis"
+"""In place of a unit: the AXI4-Stream wrapper."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of the documentation.
+
+    Attributes:
+        name: of its file, without ``.svg``.
+        variant: name of the variant.
+        unit: path of a part of it, ``""`` for the variant itself.
+    """
+
+    name: str
+    variant: str
+    unit: str = ""
+
+    @property
+    def command(self) -> str:
+        """What makes it."""
+        unit = f" --unit {self.unit}" if self.unit else ""
+        return f"finescale draw {self.variant}{unit} -o {self.name}.svg"
+
+    def diagram(self) -> Diagram:
+        """The diagram of today's design."""
+        return diagram(variant(self.variant), self.unit)
+
+    def svg(self) -> str:
+        """The text of the file."""
+        return to_svg(self.diagram(), title(self.variant, self.unit))
+
+
+_ABSMAX = "quantizer-ue5m3-absmax-b4-bf16"
+_POWERS = "quantizer-e8m0-floor-b4-bf16"
+_SCALED = "quantizer-ue4m3-absmax-h-b4-bf16"
+_SELECT = "quantizer-ue5m3-4o6-b4-bf16"
+_ENCODE = "encode-ue5m3-fp32-x4-cutimo"
+_DEQUANTIZER = "dequantizer-ue4m3-absmax-h-b4-bf16-cutifpo"
+_EXACT = "dot-ue5m3-b4-exact-h"
+_SHORT = "dot-ue5m3-b4-fp32-hbf16"
+
+PICTURES = (
+    Picture("quantizer", f"{_ABSMAX}-cutiasto"),
+    Picture("unpack", _ABSMAX, "unpack"),
+    Picture("amax", _ABSMAX, "amax"),
+    Picture("scale", _ABSMAX, "scale"),
+    Picture("thresholds", _ABSMAX, "thresholds"),
+    Picture("element", _ABSMAX, "element"),
+    Picture("quantizer-powers", _POWERS),
+    Picture("power-reference", _POWERS, "power_reference"),
+    Picture("steps", _POWERS, "steps"),
+    Picture("element-powers", _POWERS, "element"),
+    Picture("stage", _ABSMAX, "stage_a"),
+    Picture("encode", _ENCODE),
+    Picture("decode", "decode-ue5m3-fp32-x4"),
+    Picture("align", _ENCODE, "align"),
+    Picture("round", _ENCODE, "round"),
+    Picture("dequantizer", _DEQUANTIZER),
+    Picture("factor", _DEQUANTIZER, "factor"),
+    Picture("products", _DEQUANTIZER, "products"),
+    Picture("lane", _DEQUANTIZER, "lane"),
+    Picture("dot-block", "dot-ue5m3-b4-block"),
+    Picture("dot-fp32", "dot-ue5m3-b4-x2-fp32"),
+    Picture("dot-exact", f"{_EXACT}-cutispco"),
+    Picture("dot-tc", "dot-ue5m3-b16-tc25"),
+    Picture("dot-hbf16", f"{_SHORT}-cutispco"),
+    Picture("sum", _EXACT, "sum"),
+    Picture("scales", _EXACT, "scales"),
+    Picture("scaled", _EXACT, "scaled"),
+    Picture("convert", "dot-ue5m3-b4-block", "convert"),
+    Picture("add-fp32", "dot-ue5m3-b4-x2-fp32", "accumulator/add"),
+    Picture("add-exact", _EXACT, "accumulator/add"),
+    Picture("step", "dot-ue5m3-b16-tc25", "accumulator/step"),
+    Picture("accumulator-fp32", "dot-ue5m3-b4-x2-fp32", "accumulator"),
+    Picture("accumulator-exact", _EXACT, "accumulator"),
+    Picture("accumulator-tc", "dot-ue5m3-b16-tc25", "accumulator"),
+    Picture("multiply", _EXACT, "multiply"),
+    Picture("tensor-scales", _SHORT, "tensor_scales"),
+    Picture("epilogue", _SHORT, "epilogue"),
+    Picture("pack", _SHORT, "epilogue/pack"),
+    Picture("quantizer-scaled", f"{_SCALED}-cutiasto"),
+    Picture("amax-scaled", _SCALED, "amax"),
+    Picture("normalise", _SCALED, "scale/normalise"),
+    Picture("scale-scaled", _SCALED, "scale"),
+    Picture("thresholds-scaled", _SCALED, "thresholds"),
+    Picture("element-scaled", _SCALED, "element"),
+    Picture("tensor-amax", "tensor-amax-bf16-x4"),
+    Picture("tensor-scale", "tensor-scale-h-ue4m3-bf16"),
+    Picture("tensor-scale-hp2", "tensor-scale-hp2-ue4m3-bf16"),
+    Picture("select", f"{_SELECT}-cutiastefo"),
+    Picture("select-turn", "quantizer-ue5m3-3c-b4-bf16-turn"),
+    Picture("candidates", _SELECT, "candidates"),
+    Picture("merit", _SELECT, "merit"),
+    Picture("term", _SELECT, "merit/term"),
+    Picture("chooser", _SELECT, "chooser"),
+    Picture("axis", _ABSMAX, WRAPPER),
+)
+"""The pictures of docs/hardware.md, in its order."""
+
+
+def title(name: str, unit: str = "") -> str:
+    """Title of a picture."""
+    return f"{unit} of {name}" if unit else name
+
+
+def diagram(of: Variant, unit: str = "") -> Diagram:
+    """The diagram of a variant or of a part of it.
+
+    Args:
+        of: the variant.
+        unit: path of the part: the kinds of units on the way to it, with ``/`` between them; or
+            `WRAPPER`.
+
+    Raises:
+        ValueError: if there is no such part; the message lists those that there are.
+        ToolError: if yosys is missing or fails.
+    """
+    if unit == WRAPPER:
+        return Reader(wrapper_netlist(of), WRAPPER, {}).read()
+    component = of.component()
+    path = unit.split("/") if unit else []
+    for depth, kind in enumerate(path):
+        parts = _parts(component)
+        if kind not in parts:
+            where = "/".join([of.name, *path[:depth]])
+            known = ", ".join(parts) or "none"
+            raise ValueError(f"{kind!r} is no unit of {where} (units: {known})")
+        component = parts[kind]
+    return Reader(netlist(component), path[-1] if path else of.unit, _words(of, path)).read()
+
+
+def _parts(component: wiring.Component) -> dict[str, wiring.Component]:
+    """The parts of a unit by their kinds."""
+    hierarchy = Hierarchy("")
+    unit_rtlil(component, "unit", hierarchy)
+    return {name.removeprefix("_"): unit for name, unit in sorted(hierarchy.units.items())}
+
+
+def _words(of: Variant, path: list[str]) -> Fields:
+    """The fields of a variant's words."""
+    if path:
+        return {}
+    layouts = {"i_payload": of.input_layout, "o_payload": of.output_layout}
+    return {
+        port: [(f.name, f.count, f.width) for f in layout.fields]
+        for port, layout in layouts.items()
+    }
