@@ -9,7 +9,18 @@ from typing import Annotated
 
 import typer
 
-from cli import bench, comparison, disagree, formats, hardware, lists, study, tensors, vectors
+from cli import (
+    bench,
+    comparison,
+    disagree,
+    formats,
+    hardware,
+    lists,
+    pictures,
+    study,
+    tensors,
+    vectors,
+)
 from cli.show import explain, say
 from emulator.errors import FinescaleError, MismatchError
 from emulator.version import SPEC_VERSION
@@ -70,6 +81,7 @@ lists.register(app)
 tensors.register(app)
 vectors.register(app)
 hardware.register(app)
+pictures.register(app)
 comparison.register(app)
 study.register(app)
 disagree.register(app)

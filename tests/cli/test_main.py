@@ -46,7 +46,7 @@ def example_lines(words: str) -> list[str]:
 def test_the_commands_are_these() -> None:
     assert set(commands()) == {
         *("formats", "recipes", "variants", "quantize", "dequantize", "export", "simulate"),
-        *("compare", "disagree", "bench", "vectors", "vectors write", "vectors check"),
+        *("compare", "disagree", "bench", "draw", "vectors", "vectors write", "vectors check"),
         *("study", "study areas", "study curves"),
     }
 
@@ -65,7 +65,7 @@ def test_help_teaches(cli: Cli, words: str) -> None:
     "words",
     [
         *("formats", "recipes", "variants", "quantize", "dequantize", "disagree"),
-        *("vectors write", "vectors check"),
+        *("draw", "vectors write", "vectors check"),
     ],
 )
 def test_examples_print_what_the_help_says(cli: Cli, weights: np.ndarray, words: str) -> None:
