@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= 2
 
-.PHONY: help compare test lint types vectors exhaustive bench smoke clean
+.PHONY: help compare test lint types vectors pictures exhaustive bench smoke clean
 .DELETE_ON_ERROR:
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo 'make exhaustive  full input spaces, resumable; records docs/verification.md'
 	@echo 'make lint types  ruff and pyright'
 	@echo 'make vectors     write golden_vectors/ again from the reference'
+	@echo 'make pictures    draw the pictures of docs/hardware.md again from the design'
 	@echo 'make bench       speed as ratios measured in one run'
 
 $(STAMP): pyproject.toml bootstrap.sh
@@ -37,6 +38,10 @@ types: $(STAMP)
 
 vectors: $(STAMP)
 	@$(BIN)/finescale vectors write golden_vectors --committed --overwrite
+
+pictures: $(STAMP)
+	@rm -f docs/pictures/*.svg
+	@$(BIN)/finescale draw --documented -o docs/pictures
 
 exhaustive: $(STAMP)
 	@$(BIN)/python -m tests.exhaustive --record docs/verification.md

@@ -1,0 +1,198 @@
+"""Pictures of the design: as old as the design, complete, and easy to read."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from rtl.diagram import Diagram, stem
+from rtl.diagram_routes import Wire, assign
+from rtl.diagram_svg import Drawing, text_width, to_svg
+from rtl.diagrams import PICTURES, WRAPPER, Picture, diagram, title
+from rtl.variants import UNITS, variant
+
+ROOT = Path(__file__).parent.parent.parent
+FOLDER = ROOT / "docs" / "pictures"
+TEXT = (ROOT / "docs" / "hardware.md").read_text("utf-8")
+NAMES = [p.name for p in PICTURES]
+SLOW = ("select", "select-turn", "dot-exact", "merit", "term", "scale-scaled")
+"""Pictures whose layout takes more than a blink, or whose design does."""
+TESTING = {"units"}
+"""Files with components for tests alone."""
+MEMORY = {"gather", "packer", "read_requests", "result_writer", "tensor_measure", "tensor_reader"}
+MEMORY |= {"tensor_quantizer"}
+"""Files of the tensor quantizer, whose contract is spec §24; its hardware has no section yet."""
+
+
+def bits(text: str) -> int:
+    """The number of bits that a label stands for."""
+    lanes, _, width = text.rpartition("×")
+    return int(lanes or 1) * int(width)
+
+
+def named(name: str) -> Picture:
+    return next(p for p in PICTURES if p.name == name)
+
+
+@pytest.mark.parametrize("picture", PICTURES, ids=NAMES)
+def test_pictures_show_the_design_of_today(picture: Picture) -> None:
+    text = (FOLDER / f"{picture.name}.svg").read_text("utf-8")
+    known = re.findall(r"<desc>diagram ([0-9a-f]{16})</desc>", text)
+    assert known == [picture.diagram().digest], f"{picture.name} is stale: run make pictures"
+    assert f"<title>{title(picture.variant, picture.unit)}</title>" in text
+
+
+@pytest.mark.parametrize("name", ["quantizer", "amax", "accumulator-exact", "axis"])
+def test_pictures_are_the_same_bytes_every_time(name: str) -> None:
+    assert (FOLDER / f"{name}.svg").read_text("utf-8") == named(name).svg()
+
+
+def test_there_are_no_other_pictures() -> None:
+    assert len(set(NAMES)) == len(NAMES)
+    assert {f.name for f in FOLDER.iterdir()} == {f"{name}.svg" for name in NAMES}
+
+
+@pytest.mark.parametrize("picture", PICTURES, ids=NAMES)
+def test_the_documentation_shows_each_picture(picture: Picture) -> None:
+    link = rf"!\[[^]]+\]\(pictures/{picture.name}\.svg\)"
+    below = re.search(rf"^{link}\n\n(.+?)\n\n", TEXT, re.M | re.S)
+    assert below, f"docs/hardware.md shows no {picture.name}"
+    assert f"`{picture.command}`" in below[1], "the text below says how it is made"
+
+
+def test_each_unit_has_a_picture() -> None:
+    drawn = {variant(p.variant).unit for p in PICTURES if not p.unit}
+    assert drawn == set(UNITS)
+
+
+def test_each_file_with_a_unit_is_documented() -> None:
+    """Every file of rtl/ that defines a component."""
+    found = 0
+    for path in sorted((ROOT / "rtl").glob("*.py")):
+        classes = [
+            n for n in ast.parse(path.read_text("utf-8")).body if isinstance(n, ast.ClassDef)
+        ]
+        bases = {ast.unparse(base) for c in classes for base in c.bases}
+        if "wiring.Component" not in bases or path.stem in TESTING | MEMORY:
+            continue
+        found += 1
+        assert f"`rtl/{path.name}`" in TEXT, f"docs/hardware.md does not mention rtl/{path.name}"
+    assert found >= 30
+
+
+@pytest.mark.parametrize("name", [p.name for p in PICTURES if not p.unit])
+def test_nets_carry_what_ports_and_stages_hold(name: str) -> None:
+    """Each bit that a stage holds, and each of the output port, is on one net."""
+    picture = named(name)
+    made = picture.diagram()
+    held: Counter[str] = Counter()
+    out = 0
+    for net in made.nets:
+        box = made.boxes[net.source]
+        if box.kind == "bar":
+            held[box.stage] += bits(net.bits)
+        out += bits(net.sinks.get("port o") or net.bits) if "port o" in net.sinks else 0
+    assert held == made.stages
+    # The sign of a float32 tensor scale is the constant 0.
+    constant = 1 if name == "tensor-scale" else 0
+    assert out + constant == variant(picture.variant).output_layout.width
+
+
+def test_what_the_quantizer_has() -> None:
+    made = named("quantizer").diagram()
+    boxes = {(b.kind, b.label, b.count) for b in made.boxes.values() if b.kind != "bar"}
+    units = [("unpack", 4), ("amax", 1), ("scale", 1), ("thresholds", 1), ("element", 4)]
+    assert boxes == {("port", "i", 1), ("port", "o", 1), *(("unit", *u) for u in units)}
+    lanes = {net.source: net for net in made.nets if net.label == "lane"}
+    assert set(lanes["unit unpack"].sinks) == {k for k in lanes if k.startswith("bar a")}
+    assert {net.bits for net in lanes.values()} == {"4×14"}
+
+
+def test_parts_in_a_chain_stay_apart() -> None:
+    """Two additions of a word depend on each other; two sums of products do not."""
+    inner = named("accumulator-fp32").diagram()
+    assert [b.count for b in inner.boxes.values() if b.label == "add"] == [1, 1]
+    outer = named("dot-fp32").diagram()
+    assert outer.boxes["unit sum"].count == 2
+
+
+def test_loops_lead_back() -> None:
+    made = named("select-turn").diagram()
+    best = next(net for net in made.nets if net.source == "register best")
+    assert all(made.boxes[key].label == ">" for key in best.sinks)
+    assert len(Drawing(made, "").columns.back) == 2
+
+
+def readable(made: Diagram) -> None:
+    """Boxes do not touch, nets do not run on each other, texts do not overlap."""
+    drawing = Drawing(made, "")
+    for column in drawing.columns.columns:
+        for a, b in pairwise(column):
+            assert b.y - b.height / 2 - a.y - a.height / 2 >= 5.9
+    for wires in drawing.wires:
+        tracks = {w.track: w for w in wires if w.bends}
+        assert len(tracks) == sum(w.bends for w in wires)
+        for a in wires:
+            for b in wires:
+                if a is b or a.left is None:
+                    continue
+                for y in b.rights:  # b's way out begins where a's way in has ended
+                    ends = (a.track if a.bends else 1000) or 0, (b.track if b.bends else -1) or 0
+                    assert abs(a.left - y) > 3 or ends[0] < ends[1], (a, b)
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in SLOW])
+def test_pictures_are_readable(name: str) -> None:
+    made = named(name).diagram()
+    readable(made)
+    boxes = [b for b in made.boxes.values() if b.kind in ("unit", "register", "port")]
+    assert len(boxes) <= 12
+
+
+def test_order_of_lines() -> None:
+    """The first net has to be out of the way before the second one leaves at its height."""
+    first, second = Wire(0, 10.0, [40.0]), Wire(1, 70.0, [10.0])
+    assert assign([first, second]) == 2
+    assert (first.track, second.track) == (0, 1)
+    second, first = Wire(0, 70.0, [10.0]), Wire(1, 10.0, [40.0])
+    assign([second, first])
+    assert (first.track, second.track) == (0, 1)
+
+
+def test_branches() -> None:
+    assert Wire(0, 5.0, [5.0, 30.0]).branches == [5.0]
+    assert Wire(0, 5.0, [30.0]).branches == []
+    assert Wire(0, 5.0, [1.0, 3.0, 9.0]).branches == [3.0, 5.0]
+
+
+def test_stem() -> None:
+    names = ["x3", "keys_12", "element0_3", "n1", "scale", "2", "s_axis"]
+    assert [stem(n) for n in names] == ["x", "keys", "element", "n", "scale", "2", "s_axis"]
+
+
+def test_text_width_grows() -> None:
+    assert text_width("ll") < text_width("mm") < text_width("mmm")
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "message"),
+    [
+        ("quantizer-ue5m3-absmax-b4-bf16", "merit", "'merit' is no unit of quantizer-ue5m3"),
+        ("quantizer-ue5m3-4o6-b4-bf16", "merit/amax", r"units: term"),
+        ("quantizer-ue5m3-absmax-b4-bf16", "amax/x", r"units: none"),
+    ],
+)
+def test_unknown_units(name: str, unit: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        diagram(variant(name), unit)
+
+
+def test_wrapper_of_a_unit_with_its_own_last() -> None:
+    made = diagram(variant("tensor-amax-bf16-x4"), WRAPPER)
+    assert {b.label for b in made.boxes.values()} == {"s_axis", "m_axis", "tensor"}
+    assert "<svg" in to_svg(made, "")
