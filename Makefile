@@ -11,7 +11,7 @@ JOBS ?= 2
 .DELETE_ON_ERROR:
 
 help:
-	@echo 'make compare     verify, synthesize and compare the default quantizers'
+	@echo 'make compare     verify, synthesize and compare quantizers and dot products'
 	@echo 'make test        the whole test suite, simulations included'
 	@echo 'make exhaustive  full input spaces, resumable; records docs/verification.md'
 	@echo 'make lint types  ruff and pyright'
@@ -24,7 +24,7 @@ $(STAMP): pyproject.toml bootstrap.sh
 	@touch $@
 
 compare: $(STAMP)
-	@$(BIN)/finescale compare --report docs/comparison.md --readme README.md -o build/compare
+	@$(BIN)/finescale compare --unit quantizer --unit dot --report docs/comparison.md --readme README.md -o build/compare
 
 test: $(STAMP)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from compare.answer import answer_grids, block_sizes
 from compare.cache import write_atomically
+from compare.memory import ELEMENTS
 from compare.results import Comparison
 from compare.synthesis import SCRIPTS, SIZING
 from compare.table import (
@@ -47,6 +49,8 @@ def to_markdown(comparison: Comparison) -> str:
     measured = comparison.tensor_file is not None and quantizers(comparison)
     return template("comparison.md.j2").render(
         comparison=comparison,
+        answers={n: answer_grids(comparison, n) for n in block_sizes(comparison)},
+        elements=ELEMENTS,
         table=main_grid(comparison).markdown() if quantizers(comparison) else "",
         units={unit: grid.markdown() for unit, grid in unit_grids(comparison).items()},
         ratios=ratios.markdown() if ratios.rows else "",
