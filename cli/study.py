@@ -1,4 +1,4 @@
-"""The commands of studies: study areas, study curves."""
+"""The commands of studies: study areas, study curves, study error."""
 
 from __future__ import annotations
 
@@ -50,6 +50,13 @@ def register(app: typer.Typer) -> None:
         "",
         "Designs of your own choice:",
         "$ finescale study curves dot-ue5m3-b16-exact block-sum-b16 --liberty cells.lib",
+    )
+    add(
+        studies,
+        error,
+        "$ finescale study error ue5m3-absmax ue5m3-4o6",
+        "(a table: selection, relative MSE at block 4, 8, 16, 32 in units of 1e-3)",
+        "build/study/error.json",
     )
     app.add_typer(
         studies,
@@ -128,6 +135,53 @@ def curves(
         _show(found.grid(), found.made.library.name, paths)
     if found.problems:
         raise MismatchError("\n".join(found.problems))
+
+
+def error(
+    selections: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="SELECTION", help="Recipes without -b<block>; a choice if none."),
+    ] = None,
+    sigma: Annotated[float, typer.Option("--sigma", help="Standard deviation.")] = 1.0,
+    samples: Annotated[
+        int, typer.Option("--samples", metavar="N", help="Normal numbers, the same for all.")
+    ] = 1 << 23,
+    source: Annotated[
+        str, typer.Option("--input", metavar="FORMAT", help="bf16, fp16 or fp32.")
+    ] = "fp32",
+    folder: Folder = Path("build/study"),
+    as_json: Json = False,
+) -> None:
+    """Measure the relative squared error of selections on normal numbers.
+
+    Errors are sum((x - y)**2) / sum(x**2), y the exact decode, at block sizes 4, 8, 16 and 32, in
+    units of 1e-3. What is measured is kept in build/cache.
+    """
+    import json
+
+    from compare.cache import write_atomically
+    from compare.errors import study_errors
+    from emulator.errors import UnknownNameError, near
+
+    inputs = ("bf16", "fp16", "fp32")
+    if source not in inputs:
+        raise UnknownNameError(
+            f"unknown input format {source!r}{near(source, inputs)} (known: {', '.join(inputs)})"
+        )
+    with progress("study", off=as_json) as show:
+        found = study_errors(
+            selections or (), sigma=sigma, samples=samples, source=source, progress=show
+        )
+    path = folder / "error.json"
+    write_atomically(path, json.dumps(found.to_json(), indent=1) + "\n")
+    if as_json:
+        print_json(found.to_json())
+    else:
+        from compare.table import as_rich
+
+        title = f"Relative MSE x 1e-3 on {samples:,} {source} numbers from N(0, {sigma:g})."
+        show_table(as_rich(found.grid(), title))
+        say(str(path))
 
 
 def _run(study: Callable[[Library, Progress], Found], liberty: list[Path], quiet: bool) -> Found:
