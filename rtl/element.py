@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -68,14 +68,7 @@ class Element(wiring.Component):
         ):
             m.d.comb += [low.eq(reached | ~carry), high.eq(reached & ~carry)]
 
-        # Lane / scale lies in the binade from 2**(steps - 3) on.
-        width = self.shapes.exponent_bits
-        steps = Signal(width)
-        positive = Signal()
-        m.d.comb += [
-            steps.eq(lane.exponent - t.origin),
-            positive.eq(lane.exponent >= t.origin),
-        ]
+        steps, positive = self._steps(m)
         magnitude = Signal(3)
         top = Signal()
         level = [
@@ -94,10 +87,29 @@ class Element(wiring.Component):
         for select in steps[:3]:
             level = [Mux(select, *pair[::-1]) for pair in zip(level[::2], level[1::2], strict=True)]
         m.d.comb += magnitude.eq(level[0])
-        # Infinity is 7 under every scale (spec §6.2).
-        infinite = 0 if self.shapes.infinity_implied else lane.exponent.all() & ~t.none
-        m.d.comb += top.eq(steps[3:].any() | infinite)
+        m.d.comb += top.eq(self._top(steps))
         m.d.comb += self.code.eq(
             Cat((magnitude | top.replicate(3)) & positive.replicate(3), lane.sign & ~t.nan)
         )
         return m
+
+    def _steps(self, m: Module) -> tuple[Value, Value]:
+        """Steps, and whether they are not negative.
+
+        Lane / scale lies in the binade from 2**(steps - 3) on.
+        """
+        lane, t = self.lane, self.thresholds
+        steps = Signal(self.shapes.exponent_bits)
+        positive = Signal()
+        m.d.comb += [
+            steps.eq(lane.exponent - t.origin),
+            positive.eq(lane.exponent >= t.origin),
+        ]
+        return steps, positive
+
+    def _top(self, steps: Value) -> Value:
+        """Whether the code is 7 at these steps, or that of infinity, under every scale."""
+        # Infinity is 7 under every scale (spec §6.2).
+        implied = self.shapes.infinity_implied
+        infinite = 0 if implied else self.lane.exponent.all() & ~self.thresholds.none
+        return steps[3:].any() | infinite

@@ -289,12 +289,7 @@ class SelectInTurn(_Selecting):
         pipe = Chain(m, platform, variant.cuts, self.i)
         at = self.front(m, platform, pipe)
         last = variant.candidates - 1
-        number = Signal(range(variant.candidates))
-        ready = Signal()
-        m.d.comb += pipe.ready.eq(ready & (number == last))
-        with m.If(pipe.valid & ready):
-            m.d.sync += number.eq(Mux(number == last, 0, number + 1))
-        pipe.ready = ready
+        number = take_turns(m, pipe, variant.candidates)
         encoder = CandidateEncoder(self.shapes.lanes, numbered=True)
         place(m, platform, "candidate_encoder", encoder, kind="candidates")
         m.d.comb += [encoder.amax.eq(at.amax), encoder.number.eq(number)]
@@ -304,27 +299,50 @@ class SelectInTurn(_Selecting):
         scale = {"scale0": encoder.scales[0]}
         at = pipe.cut("s", {**scale, "about": about, "peak": at.amax.exponent, **lanes})
         found = self.evaluate(m, platform, pipe, at, 1)
-        self._keep(m, pipe, found)
+        keep_best(m, pipe, self.o, found.about, found.merits[0], found.words[0])
         return m
 
-    def _keep(self, m: Module, pipe: Chain, found: _Evaluated) -> None:
-        """The output register: the first candidate, and each that beats all before it."""
-        first, final, decided = found.about
-        (merit,), (word,) = found.merits, found.words
-        best = Signal(len(merit), reset_less=True)
-        kept = Signal(len(word), reset_less=True)
-        done = Signal()
-        take = Signal()
-        m.d.comb += [
-            pipe.ready.eq(~done | self.o.ready),
-            take.eq(pipe.valid & pipe.ready & (first | ((merit > best) & ~decided))),
-            self.o.payload.eq(kept),
-            self.o.valid.eq(done),
-        ]
-        with m.If(pipe.ready):
-            m.d.sync += done.eq(pipe.valid & final)
-        with m.If(take):
-            m.d.sync += [best.eq(merit), kept.eq(word)]
+
+def take_turns(m: Module, pipe: Chain, candidates: int) -> Signal:
+    """The number of the candidate of this cycle; the word before it waits for the last one."""
+    last = candidates - 1
+    number = Signal(range(candidates))
+    ready = Signal()
+    m.d.comb += pipe.ready.eq(ready & (number == last))
+    with m.If(pipe.valid & ready):
+        m.d.sync += number.eq(Mux(number == last, 0, number + 1))
+    pipe.ready = ready
+    return number
+
+
+def keep_best(
+    m: Module, pipe: Chain, sink: stream.Interface, about: Value, merit: Value, word: Value
+) -> None:
+    """The output register: the first candidate, and each that beats all before it.
+
+    Args:
+        m: the module.
+        pipe: the stages before it.
+        sink: the unit's output stream.
+        about: whether the candidate is the first one, the last one, and whether the first wins.
+        merit: of the candidate; larger is better.
+        word: what the register takes.
+    """
+    first, final, decided = about
+    best = Signal(len(merit), reset_less=True)
+    kept = Signal(len(word), reset_less=True)
+    done = Signal()
+    take = Signal()
+    m.d.comb += [
+        pipe.ready.eq(~done | sink.ready),
+        take.eq(pipe.valid & pipe.ready & (first | ((merit > best) & ~decided))),
+        sink.payload.eq(kept),
+        sink.valid.eq(done),
+    ]
+    with m.If(pipe.ready):
+        m.d.sync += done.eq(pipe.valid & final)
+    with m.If(take):
+        m.d.sync += [best.eq(merit), kept.eq(word)]
 
 
 class FirstLargest(wiring.Component):
