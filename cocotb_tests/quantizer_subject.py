@@ -12,6 +12,7 @@ from cocotb_tests.subject import Named, Subject
 from emulator import golden
 from emulator.formats import Format
 from emulator.layout import Words
+from emulator.recipes import TABLE_RULE
 from emulator.stimulus import stimulus, stimulus_names
 from rtl.quantizer_variant import QuantizerVariant
 
@@ -113,11 +114,11 @@ def _scale_clause(spec: int, dut: int, variant: QuantizerVariant) -> str:
         return "spec §8.3"
     if not scale.has_zero and spec in (0, scale.max_code):
         return "spec §8.7"
-    return (
-        "spec §8.2"
-        if spec == scale.max_code
-        else SCALE_CLAUSES.get(variant.recipe.rule, "spec §15.3")
-    )
+    if spec == scale.max_code:
+        return "spec §8.2"
+    if variant.recipe.limited:
+        return "spec §17.7" if variant.recipe.rule == TABLE_RULE else "spec §17.4"
+    return SCALE_CLAUSES.get(variant.recipe.rule, "spec §15.3")
 
 
 def _element_clause(spec: int, dut: int, scale_code: int, scale: Format, element: Format) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from emulator.errors import NotAvailableError
 from emulator.formats import FORMATS, Format
 from emulator.layout import WordLayout, input_layout, output_layout, scaled_input_layout
-from emulator.recipes import BLOCK_SIZES, Recipe, recipe
+from emulator.recipes import BLOCK_SIZES, TABLE_RULE, Recipe, recipe
 from rtl.variant import Variant, check_cuts, cut_places
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class QuantizerVariant(Variant):
 
             raise NotAvailableError(
                 f"{self.recipe.name}: hardware for rule {self.recipe.rule!r} is not available yet "
-                f"(rules with hardware: {', '.join((*RULES, *SELECT_RULES))})"
+                f"(rules with hardware: {', '.join((*RULES, *SELECT_RULES, TABLE_RULE))})"
             )
         if self.input.name not in INPUTS:
             raise ValueError(f"input format {self.input.name} is not one of {', '.join(INPUTS)}")
@@ -103,8 +103,11 @@ class QuantizerVariant(Variant):
         if match is None or match["input"] not in INPUTS:
             return None
         source, x = recipe(match["recipe"]), FORMATS[match["input"]]
+        from rtl.limited_variant import parse_limited
         from rtl.select_variant import SELECT_RULES, parse_select
 
+        if source.limited:
+            return parse_limited(source, x, match["turn"] is not None, match["cuts"])
         if source.rule in SELECT_RULES:
             return parse_select(source, x, match["turn"] is not None, match["cuts"])
         if match["turn"]:

@@ -67,7 +67,6 @@ def test_default_sets_of_all_units() -> None:
         ("quantizer-ue5m3-3c-b16-bf16-cut", ValueError, r"cuts '' are not one or more"),
         ("quantizer-ue5m3-3c-b64-bf16", NotAvailableError, r"64 exceeds the 32 lanes"),
         ("quantizer-ue4m3-4o6-h-b16-bf16", NotAvailableError, r"tensor scale 'h' with a selection"),
-        ("quantizer-ue5m3-4o6-e8-b16-bf16", NotAvailableError, r"with exact errors and"),
     ],
 )
 def test_refused_names(name: str, error: type[Exception], message: str) -> None:
