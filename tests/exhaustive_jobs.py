@@ -19,7 +19,13 @@ from emulator.recipes import (
     recipe,
 )
 from emulator.stimulus import stimulus, stimulus_names
-from tests import codec_jobs, exhaustive_dots, exhaustive_epilogue, exhaustive_select
+from tests import (
+    codec_jobs,
+    exhaustive_dots,
+    exhaustive_epilogue,
+    exhaustive_limited,
+    exhaustive_select,
+)
 from tests.exhaustive import HARDWARE, Job
 from tests.exhaustive_scaled import scaled_jobs
 
@@ -366,5 +372,5 @@ def jobs() -> list[Job]:
         )
         for name in MATRIX
     ]
-    found += exhaustive_epilogue.jobs()
+    found += exhaustive_epilogue.jobs() + exhaustive_limited.jobs()
     return found + codec_jobs.jobs() + exhaustive_select.jobs()
