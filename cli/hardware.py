@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -40,6 +40,9 @@ def register(app: typer.Typer) -> None:
         "A design that differs (exit code 1) is explained block by block:",
         "  scales-ue5m3 block 7 lane 3: x 3ec4 (0.3828125), scale 70 (0.5) =>",
         "  dut 1 (0.5), spec 2 (1) (spec §9.1)",
+        "",
+        "$ finescale simulate dot-ue5m3-b16-fp32 --simulator icarus",
+        "dot-ue5m3-b16-fp32: all words identical in icarus",
     )
 
 
@@ -113,6 +116,14 @@ def simulate(
     top: Annotated[
         str | None, typer.Option("--top", help="Its top module, if there are several.")
     ] = None,
+    simulator: Annotated[
+        str,
+        typer.Option(
+            "--simulator",
+            help="verilator; cxxrtl, which needs no more than yosys and a C++ compiler; or icarus, "
+            "in four states through the exported testbench.",
+        ),
+    ] = "verilator",
     waves: Annotated[
         bool, typer.Option("--waves", help="Write waves of a short run too (FST or VCD).")
     ] = False,
@@ -125,38 +136,51 @@ def simulate(
         typer.Option("--vectors", metavar="DIR", help="Golden vectors for the protocol tests."),
     ] = None,
     blocks: Annotated[
-        int, typer.Option("--blocks", help="Words for the protocol tests in cocotb.")
+        int, typer.Option("--blocks", help="Words for the protocol tests, and for icarus.")
     ] = 20_000,
     bulk_blocks: Annotated[
-        int, typer.Option("--bulk-blocks", help="Random words for the C++ driver.")
-    ] = 1_000_000,
+        int | None,
+        typer.Option(
+            "--bulk-blocks", help="Random words for the C++ driver; 1,000,000 if left out."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of random words and pauses.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Simulate a variant, or your own Verilog in its place, and compare every word.
 
     Two engines run one Verilated model: cocotb for the protocol (full rate, pauses on both sides,
-    reset in mid-stream), then a C++ driver for the bulk of the words.
+    reset in mid-stream), then a C++ driver for the bulk of the words. The driver also runs the
+    model that CXXRTL makes; in Icarus a testbench in SystemVerilog replays the words.
     """
+    from cocotb_tests.second import SECOND, simulate_second
     from cocotb_tests.simulate import simulate as run
     from rtl.variants import variant
 
     chosen = variant(name)
+    if simulator not in ("verilator", *SECOND):
+        known = ", ".join(("verilator", *SECOND))
+        raise ValueError(f"simulator {simulator!r} is not one of {known}")
     if top is not None and dut is None:
         raise ValueError(f"--top {top} goes with --dut FILE.v")
+    if waves and simulator != "verilator":
+        raise ValueError(f"--waves goes with --simulator verilator, not {simulator}")
+    if bulk_blocks is None:
+        bulk_blocks = 0 if simulator == "icarus" else 1_000_000
+    options: dict[str, Any] = {
+        "dut": dut,
+        "top": top,
+        "folder": folder,
+        "vectors": vectors,
+        "blocks": blocks,
+        "bulk_blocks": bulk_blocks,
+        "seed": seed,
+    }
     with progress("simulate", off=as_json) as show:
-        report = run(
-            chosen,
-            dut=dut,
-            top=top,
-            waves=waves,
-            folder=folder,
-            vectors=vectors,
-            blocks=blocks,
-            bulk_blocks=bulk_blocks,
-            seed=seed,
-            progress=show,
-        )
+        if simulator == "verilator":
+            report = run(chosen, waves=waves, progress=show, **options)
+        else:
+            report = simulate_second(chosen, simulator, progress=show, **options)
     if as_json:
         print_json(report.to_json())
         return
@@ -165,15 +189,19 @@ def simulate(
         [(r.stimulus, r.engine, f"{r.words:,}") for r in report.results],
         right=("words",),
     )
-    say(
-        f"{count(report.cocotb_words, 'word')} compared in cocotb, {report.driver_words:,} through "
-        "the C++ driver (each stimulus runs with and without pauses)"
-    )
+    driver = f"{report.driver_words:,} through the C++ driver"
+    if report.simulator == "icarus":
+        driver = f"{count(report.driver_words, 'word')} compared by the testbench"
+    elif not report.cocotb_words:
+        driver = f"{count(report.driver_words, 'word')} compared through the C++ driver"
+    else:
+        driver = f"{count(report.cocotb_words, 'word')} compared in cocotb, {driver}"
+    say(f"{driver} (each stimulus runs with and without pauses)")
     say(", ".join(f"{tool} {version}" for tool, version in report.versions.items()))
     if report.waves:
         say(f"waves: {report.waves}")
     source = "" if dut is None else f"{dut} as "
-    say(
-        f"{source}{report.variant}: all words identical, latency {report.latency}, "
-        f"interval {report.interval:g}"
-    )
+    where = "" if report.simulator == "verilator" else f" in {report.simulator}"
+    timing = f", latency {report.latency}, interval {report.interval:g}"
+    measured = timing if report.latency >= 0 else ""
+    say(f"{source}{report.variant}: all words identical{where}{measured}")

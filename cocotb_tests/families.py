@@ -55,6 +55,18 @@ FAMILIES = (
 )
 """Names of variants; small, so that building one takes a second or a few."""
 
+STREAMS = (
+    "quantizer-e8m0-floor-b2-bf16",
+    "encode-ue5m3-bf16",
+    "decode-ue5m3-bf16-x2",
+    "dequantizer-ue5m3-absmax-b2-bf16",
+    "dot-ue5m3-b2-block",
+    "dot-ue4m3-b2-fp32",
+    "tensor-amax-bf16-x2",
+    "tensor-scale-hp2-ue5m3-bf16",
+)
+"""Names of the smallest variants, of each unit one for each way in which words call for results."""
+
 
 def family(v: Variant) -> str:
     """The kind of unit that a variant belongs to: its unit, the class of its design, and what of
@@ -73,6 +85,11 @@ def family(v: Variant) -> str:
     if isinstance(kind := getattr(v, "kind", None), str):
         words.append(kind)
     return " ".join(words)
+
+
+def streams() -> set[tuple[str, bool]]:
+    """The units, each with whether all of its words or only some of them call for a result."""
+    return {(v.unit, v.last_bit is None) for v in _every()}
 
 
 def families() -> dict[str, list[str]]:

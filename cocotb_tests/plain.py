@@ -31,7 +31,7 @@ def build_icarus(folder: Path, top: str) -> list[str]:
     if not has_icarus():
         raise ToolError("Icarus Verilog is not installed (package iverilog)")
     command = ["iverilog", "-g2012", "-s", top, "-f", FILELIST, f"{top}.sv", "-o", "tb.vvp"]
-    tools.run(command, f"iverilog on {top}", cwd=folder)
+    tools.run(command, f"iverilog on {top}", cwd=folder, bare=True)
     return ["vvp", "-n", "tb.vvp"]
 
 

@@ -12,7 +12,7 @@ class StimulusResult:
 
     Args:
         stimulus: its name.
-        engine: ``"cocotb"`` or ``"driver"``.
+        engine: ``"cocotb"``, ``"driver"`` or ``"testbench"``.
         words: number of words compared.
     """
 
@@ -32,10 +32,11 @@ class Report:
         latency: measured cycles from an accepted word to its result (spec §12.5).
         interval: measured mean cycles between accepted words at full rate.
         cocotb_words: words compared in cocotb.
-        driver_words: words compared through the C++ driver.
+        driver_words: words compared through the C++ driver, or by the testbench in Icarus.
         results: words compared by stimulus and engine.
         waves: path of the waves, or None.
         versions: versions of the tools.
+        simulator: ``"verilator"``, ``"cxxrtl"`` or ``"icarus"``; the last measures no latency.
     """
 
     variant: str
@@ -48,6 +49,7 @@ class Report:
     results: list[StimulusResult] = field(default_factory=list)
     waves: str | None = None
     versions: dict[str, str] = field(default_factory=dict)
+    simulator: str = "verilator"
 
     def to_json(self) -> dict[str, Any]:
         """All fields, as values that `json.dumps` takes."""

@@ -27,6 +27,9 @@ Progress = Callable[[str, int, int], None]
 WAVE_BLOCKS = 256
 """Blocks per protocol test while waves are written; more would make the file unwieldy."""
 
+STARTED = 66
+"""Cycles of the driver before the first word: reset, and a while in which nothing may come out."""
+
 CHUNK_BYTES = 1 << 23
 """Bytes of input words of one chunk, so that memory stays bounded for any number of words."""
 
@@ -114,7 +117,14 @@ def run_driver(
     run = drive(model, everything, report)
     _note_timing(report, vars(run), variant)
     drive(model, everything, report, valid=128, ready=128, hold=8, seed=seed + 1)
-    drive(model, everything, report, ready=200, seed=seed + 2, reset_cycle=len(vectors.words) // 2)
+    drive(
+        model,
+        everything,
+        report,
+        ready=200,
+        seed=seed + 2,
+        reset_cycle=STARTED + len(vectors.words) // 2,
+    )
     report.results += vectors.results("driver")
     chunk = chunk_words(variant)
     for number, start in enumerate(range(0, blocks, chunk)):

@@ -169,8 +169,14 @@ def versions(*, yosys: bool = True) -> dict[str, str]:
     return found
 
 
-def run(command: list[str], what: str, *, cwd: Path | None = None) -> str:
+def run(command: list[str], what: str, *, cwd: Path | None = None, bare: bool = False) -> str:
     """Run a tool and return its standard output and error.
+
+    Args:
+        command: the tool and its arguments.
+        what: names it in messages.
+        cwd: folder to run it in.
+        bare: whether it needs nothing of Verilator's environment.
 
     Raises:
         ToolError: one line with ``what`` and the tool's first error line.
@@ -178,7 +184,7 @@ def run(command: list[str], what: str, *, cwd: Path | None = None) -> str:
     done = subprocess.run(
         command,
         cwd=cwd,
-        env=environment(),
+        env=None if bare else environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -28,6 +28,7 @@ from tests import (
 )
 from tests.exhaustive import HARDWARE, Job
 from tests.exhaustive_scaled import scaled_jobs
+from tests.exhaustive_second import second_jobs
 
 ENCODED = ("e2m1", "ue4m3", "ue5m3", "e8m0")
 INPUTS = ("bf16", "fp16", "fp32")
@@ -373,4 +374,4 @@ def jobs() -> list[Job]:
         for name in MATRIX
     ]
     found += exhaustive_epilogue.jobs() + exhaustive_limited.jobs()
-    return found + codec_jobs.jobs() + exhaustive_select.jobs()
+    return found + codec_jobs.jobs() + exhaustive_select.jobs() + second_jobs()

@@ -11,7 +11,7 @@ import pytest
 from cocotb_tests.report import Report, StimulusResult
 from compare.results import Comparison, Failure
 from emulator.errors import MismatchError
-from rtl.variants import default_variants, quantizer
+from rtl.variants import default_variants, quantizer, variant
 from rtl.verilog import WAIVERS, to_verilog
 
 from .conftest import Cli
@@ -64,6 +64,9 @@ def test_export_as_json(cli: Cli) -> None:
         ("export quantizer-mxfp4-b8-bf16 -o out", "unknown recipe 'mxfp4-b8'"),
         (f"export {SMALL.name} -o file/out", "file"),
         (f"simulate {SMALL.name} --top x", "--top x goes with --dut FILE.v"),
+        (f"simulate {SMALL.name} --simulator vcs", "simulator 'vcs' is not one of verilator, cxx"),
+        (f"simulate {SMALL.name} --simulator cxxrtl --waves", "--waves goes with --simulator ver"),
+        (f"simulate {SMALL.name} --simulator cxxrtl --dut none.v", "none.v: no such file"),
         (f"simulate {SMALL.name} --dut none.v", "none.v: no such file"),
         (f"simulate {SMALL.name} --blocks -1", "blocks -1"),
         ("simulate quantizer-e8m0-floor-b64-bf16", "exceeds the 32 lanes"),
@@ -132,6 +135,47 @@ def test_what_simulate_asks_for_and_prints(cli: Cli, monkeypatch: pytest.MonkeyP
     assert lines[-1] == f"mine.v as {SMALL.name}: all words identical, latency 5, interval 1"
     found = cli("simulate", SMALL.name, "--json").json
     assert found["latency"] == 5 and found["results"][0]["stimulus"] == "zeros"
+
+
+def test_simulate_in_other_simulators(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, int]] = []
+
+    def simulate(chosen: object, simulator: str, **options: Any) -> Report:
+        seen.append((simulator, options["bulk_blocks"]))
+        timing = (3, 1.0) if simulator == "cxxrtl" else (-1, -1.0)
+        words = {"driver_words": 1234, "simulator": simulator}
+        return Report(SMALL.name, "generated", "top", *timing, **words)
+
+    monkeypatch.setattr("cocotb_tests.second.simulate_second", simulate)
+    ended = cli("simulate", SMALL.name, "--simulator", "cxxrtl")
+    lines = ended.out.splitlines()
+    assert lines[-1] == f"{SMALL.name}: all words identical in cxxrtl, latency 3, interval 1"
+    assert "1,234 words compared through the C++ driver (each stimulus" in ended.out
+    ended = cli("simulate", SMALL.name, "--simulator", "icarus")
+    assert ended.out.splitlines()[-1] == f"{SMALL.name}: all words identical in icarus"
+    assert "1,234 words compared by the testbench (each stimulus" in ended.out
+    assert cli("simulate", SMALL.name, "--simulator", "icarus", "--json").json["latency"] == -1
+    assert seen == [("cxxrtl", 1_000_000), ("icarus", 0), ("icarus", 0)]
+
+
+@pytest.mark.slow
+def test_unit_vectors_in_two_simulators(cli: Cli) -> None:
+    """Written, checked, simulated; a wrong word in the folder and a wrong design are found."""
+    name = "decode-ue5m3-bf16-x2"
+    assert cli("vectors", "write", "v", "--variant", name, "--words", 50).code == 0
+    few = ("--simulator", "cxxrtl", "--vectors", "v", "--bulk-blocks", 100)
+    ended = cli("simulate", f"{name}-cutimo", *few, "-o", "out")
+    assert ended.code == 0, ended.err
+    assert ended.out.splitlines()[-1].endswith("identical in cxxrtl, latency 3, interval 1")
+    ours = variant(name)
+    assert ours.verilog().count("15'h7fc0") == 1
+    Path("mine.v").write_text(ours.verilog().replace("15'h7fc0", "15'h7fc1"))
+    ended = cli("simulate", name, *few, "--dut", "mine.v")
+    assert ended.code == 1 and "words differ" in ended.err and "dut 7fc1, spec 7fc0" in ended.err
+    file = Path(f"v/expected/{name}/codes.hex")
+    file.write_text(file.read_text().replace("3f80", "3f81", 1))
+    ended = cli("simulate", name, *few)
+    assert ended.code == 2 and "codes.hex: SHA-256 differs" in ended.message
 
 
 @pytest.mark.slow
