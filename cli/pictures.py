@@ -34,6 +34,9 @@ def draw(
         str,
         typer.Option("--unit", help="A unit in it, by the way to it: merit/term; or axis."),
     ] = "",
+    least: Annotated[
+        int, typer.Option("--least", min=1, help="Bits of the narrowest value to draw.")
+    ] = 1,
     documented: Annotated[
         bool,
         typer.Option("--documented", help="All pictures of docs/hardware.md, into a folder."),
@@ -46,11 +49,11 @@ def draw(
     orange boxes are other registers, grey ones logic between units, named by its operators. Clock,
     reset, valid and ready are not drawn.
 
-    Give a VARIANT of a small block size for a picture that can be read.
+    Give a VARIANT of a small block size for a picture that can be read; --least 2 leaves out what
+    has one bit, which is mostly control.
     """
     from rtl.diagram_svg import to_svg
-    from rtl.diagrams import PICTURES, diagram, title
-    from rtl.variants import variant
+    from rtl.diagrams import PICTURES, design, diagram, title
 
     if documented:
         if name is not None or unit:
@@ -64,7 +67,7 @@ def draw(
         return
     if name is None:
         raise ValueError("draw what? give a VARIANT (finescale variants lists them)")
-    made = diagram(variant(name), unit)
+    made = diagram(design(name), unit, least)
     text = to_svg(made, title(name, unit))
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(text, encoding="utf-8")

@@ -113,10 +113,11 @@ class Reader:
         design: the netlist.
         name: of the box of a unit without parts.
         fields: of ports that are plain words.
+        least: bits of the narrowest value that is drawn.
     """
 
-    def __init__(self, design: Netlist, name: str, fields: Fields) -> None:
-        self.design, self.name, self.fields = design, name, fields
+    def __init__(self, design: Netlist, name: str, fields: Fields, least: int = 1) -> None:
+        self.design, self.name, self.fields, self.least = design, name, fields, least
         self.boxes: dict[str, Box] = {}
         self.classes: dict[tuple[str, str, str], _Class] = {}
         self.folded = self._fold()
@@ -135,6 +136,8 @@ class Reader:
             gates = self.design.gate_inputs() if self.by_gates else ()
             for sink in (*self.design.sinks(), *gates):
                 self._take(sink)
+        for key in [key for key, made in self.classes.items() if len(made.bits) < self.least]:
+            del self.classes[key]
         self._prune()
         order = sorted(self.classes, key=lambda key: (key[0], min(self.classes[key].bits)))
         nets = [
@@ -293,7 +296,7 @@ class Reader:
         box.label = " ".join(sorted({*box.label.split(), *names}))
         for bit, (source, name, own) in found.items():
             self._add(source, name, bit, own, logic)
-        self._add(logic, label, sink, tag, key)
+        self._add(logic, label, driver, tag, key)
 
     def _alone(self) -> None:
         """The nets of a unit that is one box: its ports, by their fields."""
@@ -318,14 +321,20 @@ class Reader:
         made.sinks.setdefault(sink, set()).add(bit)
 
     def _prune(self) -> None:
-        """Drop what leads to no output."""
+        """Drop what leads to no output, and logic that nothing feeds."""
         ends = {k for k, b in self.boxes.items() if b.kind == "port"}
         while True:
             giving = {source for source, *_ in self.classes} | ends
             for made in self.classes.values():
                 for sink in made.sinks.keys() - giving:
                     del made.sinks[sink]
-            empty = [key for key, made in self.classes.items() if not made.sinks]
+            fed = {sink for made in self.classes.values() for sink in made.sinks}
+            fed |= {
+                key
+                for key in self.boxes
+                if self.boxes[key].kind in ("port", "unit", "register", "bar")
+            }
+            empty = [k for k, made in self.classes.items() if not made.sinks or k[0] not in fed]
             if not empty:
                 return
             for key in empty:

@@ -85,18 +85,53 @@ def _reached(start: str, edges: dict[str, set[str]]) -> set[str]:
 
 
 def _back(diagram: Diagram) -> set[tuple[int, str]]:
-    """Number and sink of what leads from a register back to what it depends on."""
-    edges: dict[str, set[str]] = {}
+    """Number and sink of what leads from a register back to what it depends on.
+
+    What leaves a register in a loop leads forward as long as that closes no loop, nearest to the
+    inputs first, so that few nets lead back.
+    """
+    nets, boxes = diagram.nets, diagram.boxes
+    loops, edges = _loops(diagram)
+    near = _distance(diagram)
+    back = set()
+    for n, sink in sorted(loops, key=lambda e: (near.get(nets[e[0]].source, len(boxes)), e)):
+        source = nets[n].source
+        if source in _reached(sink, edges) | {sink}:
+            back.add((n, sink))
+        else:
+            edges.setdefault(source, set()).add(sink)
+    return back
+
+
+def _loops(diagram: Diagram) -> tuple[list[tuple[int, str]], dict[str, set[str]]]:
+    """What leaves registers within loops, and all other edges."""
+    every: dict[str, set[str]] = {}
     for net in diagram.nets:
-        edges.setdefault(net.source, set()).update(net.sinks)
-    reach = {key: _reached(key, edges) for key in diagram.boxes}
-    return {
-        (n, sink)
-        for n, net in enumerate(diagram.nets)
-        for sink in net.sinks
-        if net.source in reach[sink] | {sink}
-        and (diagram.boxes[net.source].kind == "register" or diagram.boxes[net.source].clocked)
-    }
+        every.setdefault(net.source, set()).update(net.sinks)
+    reach = {key: _reached(key, every) for key in diagram.boxes}
+    loops: list[tuple[int, str]] = []
+    edges: dict[str, set[str]] = {}
+    for n, net in enumerate(diagram.nets):
+        box = diagram.boxes[net.source]
+        holds = box.kind == "register" or box.clocked
+        for sink in net.sinks:
+            if holds and net.source in reach[sink] | {sink}:
+                loops.append((n, sink))
+            else:
+                edges.setdefault(net.source, set()).add(sink)
+    return loops, edges
+
+
+def _distance(diagram: Diagram) -> dict[str, int]:
+    """How many nets lie between the inputs and each box."""
+    sinks = {sink for net in diagram.nets for sink in net.sinks}
+    found = {k: 0 for k, b in diagram.boxes.items() if b.kind == "port" and k not in sinks}
+    for step in range(1, len(diagram.boxes) + 1):
+        new = {s for net in diagram.nets if net.source in found for s in net.sinks} - found.keys()
+        if not new:
+            break
+        found |= dict.fromkeys(sorted(new), step)
+    return found
 
 
 def _forward(nets: list[Net], back: set[tuple[int, str]]) -> Iterable[tuple[str, str]]:
@@ -112,7 +147,9 @@ def _ranks(diagram: Diagram, back: set[tuple[int, str]]) -> dict[str, int]:
     after: dict[str, set[str]] = {name[key]: set() for key in diagram.boxes}
     for a, b in _forward(diagram.nets, back):
         after[name[a]].add(name[b])
-    rank: dict[str, float] = dict.fromkeys(after, 0)
+    inputs = [k for k, b in diagram.boxes.items() if b.kind == "port" and after[k]]
+    # Inputs alone stand in the first column, so that a net may lead back to all others.
+    rank: dict[str, float] = {key: 0 if key in inputs else 1 for key in after}
     for _ in range(len(after) + 1):
         moved = False
         for a in sorted(after):
@@ -123,7 +160,6 @@ def _ranks(diagram: Diagram, back: set[tuple[int, str]]) -> dict[str, int]:
             break
     else:
         raise AssertionError("a loop without a register")
-    inputs = [k for k, b in diagram.boxes.items() if b.kind == "port" and after[k]]
     fed = {b for key in inputs for b in _reached(key, after)} | set(inputs)
     for _ in range(len(after)):  # what no input feeds stands next to what it feeds
         for a in sorted(after.keys() - fed):

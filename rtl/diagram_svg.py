@@ -173,6 +173,8 @@ class Drawing:
             if not bars or bars[0].box is None:
                 continue
             top, bottom = self.head - 10, self.bottom + 10
+            if any(item.box is None for item in column):  # some nets pass without a register
+                top, bottom = bars[0].y - PITCH / 2 - 2, bars[-1].y + PITCH / 2 + 2
             x, stage = self._middle(k), bars[0].box.stage
             yield f'<rect class="b" {_at(x - BAR / 2, top, BAR, bottom - top)}/>'
             yield f'<text class="n" x="{_n(x)}" y="{_n(top - 6)}">{escape(stage)}</text>'

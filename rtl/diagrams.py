@@ -14,9 +14,13 @@ from rtl.diagram import Diagram, Fields, Reader
 from rtl.diagram_bits import netlist, wrapper_netlist
 from rtl.diagram_svg import to_svg
 from rtl.hierarchy import Hierarchy
+from rtl.tensor_quantizer_variant import UNIT, TensorQuantizerVariant, tensor_quantizer
 from rtl.variant import Variant
 from rtl.variants import variant
 from rtl.verilog import unit_rtlil
+
+Design = Variant | TensorQuantizerVariant
+"""What can be drawn."""
 
 WRAPPER = "axis"
 """In place of a unit: the AXI4-Stream wrapper."""
@@ -30,21 +34,24 @@ class Picture:
         name: of its file, without ``.svg``.
         variant: name of the variant.
         unit: path of a part of it, ``""`` for the variant itself.
+        least: bits of the narrowest value that is drawn.
     """
 
     name: str
     variant: str
     unit: str = ""
+    least: int = 1
 
     @property
     def command(self) -> str:
         """What makes it."""
         unit = f" --unit {self.unit}" if self.unit else ""
-        return f"finescale draw {self.variant}{unit} -o {self.name}.svg"
+        least = f" --least {self.least}" if self.least > 1 else ""
+        return f"finescale draw {self.variant}{unit}{least} -o {self.name}.svg"
 
     def diagram(self) -> Diagram:
         """The diagram of today's design."""
-        return diagram(variant(self.variant), self.unit)
+        return diagram(design(self.variant), self.unit, self.least)
 
     def svg(self) -> str:
         """The text of the file."""
@@ -59,6 +66,7 @@ _ENCODE = "encode-ue5m3-fp32-x4-cutimo"
 _DEQUANTIZER = "dequantizer-ue4m3-absmax-h-b4-bf16-cutifpo"
 _EXACT = "dot-ue5m3-b4-exact-h"
 _SHORT = "dot-ue5m3-b4-fp32-hbf16"
+_MEMORY = "tensor-quantizer-ue4m3-absmax-h-b4-bf16-two-w16"
 
 PICTURES = (
     Picture("quantizer", f"{_ABSMAX}-cutiasto"),
@@ -108,6 +116,10 @@ PICTURES = (
     Picture("tensor-amax", "tensor-amax-bf16-x4"),
     Picture("tensor-scale", "tensor-scale-h-ue4m3-bf16"),
     Picture("tensor-scale-hp2", "tensor-scale-hp2-ue4m3-bf16"),
+    Picture("tensor-quantizer", _MEMORY, least=2),
+    Picture("tensor-reader", _MEMORY, "tensor_reader", 2),
+    Picture("tensor-measure", _MEMORY, "tensor_measure", 2),
+    Picture("result-writer", _MEMORY, "result_writer", 8),
     Picture("select", f"{_SELECT}-cutiastefo"),
     Picture("select-turn", "quantizer-ue5m3-3c-b4-bf16-turn"),
     Picture("candidates", _SELECT, "candidates"),
@@ -124,20 +136,26 @@ def title(name: str, unit: str = "") -> str:
     return f"{unit} of {name}" if unit else name
 
 
-def diagram(of: Variant, unit: str = "") -> Diagram:
+def design(name: str) -> Design:
+    """The variant or the tensor quantizer of a name; errors are those of `variant`."""
+    return tensor_quantizer(name) if name.startswith(f"{UNIT}-") else variant(name)
+
+
+def diagram(of: Design, unit: str = "", least: int = 1) -> Diagram:
     """The diagram of a variant or of a part of it.
 
     Args:
         of: the variant.
         unit: path of the part: the kinds of units on the way to it, with ``/`` between them; or
             `WRAPPER`.
+        least: bits of the narrowest value that is drawn.
 
     Raises:
         ValueError: if there is no such part; the message lists those that there are.
         ToolError: if yosys is missing or fails.
     """
-    if unit == WRAPPER:
-        return Reader(wrapper_netlist(of), WRAPPER, {}).read()
+    if unit == WRAPPER and isinstance(of, Variant):
+        return Reader(wrapper_netlist(of), WRAPPER, {}, least).read()
     component = of.component()
     path = unit.split("/") if unit else []
     for depth, kind in enumerate(path):
@@ -147,7 +165,8 @@ def diagram(of: Variant, unit: str = "") -> Diagram:
             known = ", ".join(parts) or "none"
             raise ValueError(f"{kind!r} is no unit of {where} (units: {known})")
         component = parts[kind]
-    return Reader(netlist(component), path[-1] if path else of.unit, _words(of, path)).read()
+    name = path[-1] if path else of.unit if isinstance(of, Variant) else UNIT
+    return Reader(netlist(component), name, _words(of, path), least).read()
 
 
 def _parts(component: wiring.Component) -> dict[str, wiring.Component]:
@@ -157,9 +176,9 @@ def _parts(component: wiring.Component) -> dict[str, wiring.Component]:
     return {name.removeprefix("_"): unit for name, unit in sorted(hierarchy.units.items())}
 
 
-def _words(of: Variant, path: list[str]) -> Fields:
+def _words(of: Design, path: list[str]) -> Fields:
     """The fields of a variant's words."""
-    if path:
+    if path or not isinstance(of, Variant):
         return {}
     layouts = {"i_payload": of.input_layout, "o_payload": of.output_layout}
     return {
