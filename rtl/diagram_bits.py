@@ -93,8 +93,17 @@ def netlist(unit: wiring.Component) -> Netlist:
     """
     hierarchy = Hierarchy(_TOP)
     text = unit_rtlil(unit, _TOP, hierarchy)
+    use(hierarchy)
     units = {t: (t.removeprefix(f"{_TOP}_"), part) for t, part in hierarchy.units.items()}
     return Netlist(_module("read_rtlil", text, _TOP), units, _fields(unit))
+
+
+def use(hierarchy: Hierarchy) -> None:
+    """Say of the parts' own parts that they are used, though nobody elaborates them."""
+    for part in hierarchy.units.values():
+        for inner in vars(part).values():
+            if isinstance(inner, wiring.Component):
+                inner._MustUse__used = True  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def wrapper_netlist(variant: Variant) -> Netlist:

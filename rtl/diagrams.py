@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from amaranth.lib import wiring
 
 from rtl.diagram import Diagram, Fields, Reader
-from rtl.diagram_bits import netlist, wrapper_netlist
+from rtl.diagram_bits import netlist, use, wrapper_netlist
 from rtl.diagram_svg import to_svg
 from rtl.hierarchy import Hierarchy
 from rtl.tensor_quantizer_variant import UNIT, TensorQuantizerVariant, tensor_quantizer
@@ -66,6 +66,7 @@ _ENCODE = "encode-ue5m3-fp32-x4-cutimo"
 _DEQUANTIZER = "dequantizer-ue4m3-absmax-h-b4-bf16-cutifpo"
 _EXACT = "dot-ue5m3-b4-exact-h"
 _SHORT = "dot-ue5m3-b4-fp32-hbf16"
+_LIMITED = "quantizer-ue5m3-4o6-e6-b4-bf16"
 _MEMORY = "tensor-quantizer-ue4m3-absmax-h-b4-bf16-two-w16"
 
 PICTURES = (
@@ -126,6 +127,13 @@ PICTURES = (
     Picture("merit", _SELECT, "merit"),
     Picture("term", _SELECT, "merit/term"),
     Picture("chooser", _SELECT, "chooser"),
+    Picture("select-table", "quantizer-ue5m3-4o6t-b4-bf16"),
+    Picture("table", "quantizer-ue5m3-4o6t-b4-bf16", "table"),
+    Picture("cell", "quantizer-ue5m3-4o6t-b4-bf16", "cell"),
+    Picture("select-limited", _LIMITED),
+    Picture("limits", _LIMITED, "limits"),
+    Picture("nearest", _LIMITED, "nearest"),
+    Picture("merit-limited", _LIMITED, "merit"),
     Picture("axis", _ABSMAX, WRAPPER),
 )
 """The pictures of docs/hardware.md, in its order."""
@@ -173,6 +181,7 @@ def _parts(component: wiring.Component) -> dict[str, wiring.Component]:
     """The parts of a unit by their kinds."""
     hierarchy = Hierarchy("")
     unit_rtlil(component, "unit", hierarchy)
+    use(hierarchy)
     return {name.removeprefix("_"): unit for name, unit in sorted(hierarchy.units.items())}
 
 
