@@ -23,6 +23,8 @@ NAMES = [p.name for p in PICTURES]
 SLOW = (
     "tensor-quantizer",
     "result-writer",
+    "select-table",
+    "select-limited",
     "select",
     "select-turn",
     "dot-exact",
