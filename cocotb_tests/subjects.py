@@ -8,10 +8,12 @@ from cocotb_tests.axis import AxisSubject
 from cocotb_tests.codec_subject import DecodeSubject, EncodeSubject
 from cocotb_tests.dequantizer_subject import DequantizerSubject
 from cocotb_tests.dot_subject import DotSubject
+from cocotb_tests.peer_subject import PeerSubject
 from cocotb_tests.quantizer_subject import QuantizerSubject
 from cocotb_tests.scaled_quantizer_subject import ScaledQuantizerSubject
 from cocotb_tests.subject import Subject
 from cocotb_tests.tensor_subject import TensorSubject
+from rtl.peer_variant import PeerVariant
 from rtl.quantizer_variant import QuantizerVariant
 from rtl.variant import Device
 
@@ -29,6 +31,8 @@ SUBJECTS: dict[str, type[Subject[Any]]] = {
 
 def subject(variant: Device) -> Subject[Any]:
     """The subject of a variant."""
+    if isinstance(variant, PeerVariant):
+        return PeerSubject(variant)
     if isinstance(variant, QuantizerVariant) and variant.recipe.tensor_scale is not None:
         return ScaledQuantizerSubject(variant)
     return SUBJECTS[variant.unit](variant)

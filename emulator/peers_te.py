@@ -49,14 +49,10 @@ class TransformerEngine:
 
     def quantize(self, x: Floats, constants: Constants) -> tuple[Codes, Codes]:
         """Element and scale codes of blocks."""
-        encode = np.minimum(self._limit() / constants["amax"], F32_MAX)
-        encode = ONE if encode == 0 else encode
-        amax = block_amax(x)
+        encode = self.multiplier(constants["amax"])
         if self.error is None:
-            # 1/6 goes into the tensor's multiplier here, but not for 4over6.
-            wanted = np.minimum(amax * (encode * (ONE / SIX)), F32_MAX)
-            return self._with_scale(x, wanted, encode)
-        base = (amax / SIX) * encode
+            return self.quantize_by(x, encode)
+        base = (block_amax(x) / SIX) * encode
         codes6, scales6 = self._with_scale(x, base, encode)
         codes4, scales4 = self._with_scale(x, base * np.float32(1.5), encode)
         take4 = self._error(x, codes4, scales4, constants) < self._error(
@@ -64,7 +60,23 @@ class TransformerEngine:
         )
         return np.where(take4[:, None], codes4, codes6), np.where(take4, scales4, scales6)
 
-    def _with_scale(self, x: Floats, wanted: Floats, encode: np.float32) -> tuple[Codes, Codes]:
+    def multiplier(self, amax: Floats | np.float32) -> Floats:
+        """What maps a tensor of that largest magnitude to the range of scales times elements."""
+        encode = np.minimum(self._limit() / amax, F32_MAX)
+        return np.where(encode == 0, ONE, encode)
+
+    def quantize_by(self, x: Floats, encode: Floats) -> tuple[Codes, Codes]:
+        """Element and scale codes of blocks by their tensor's multiplier, without 4over6.
+
+        Args:
+            x: blocks.
+            encode: one multiplier, or one per block, of shape (blocks, 1).
+        """
+        # 1/6 goes into the tensor's multiplier here, but not for 4over6.
+        wanted = np.minimum(block_amax(x) * (encode * (ONE / SIX)), F32_MAX)
+        return self._with_scale(x, wanted, encode)
+
+    def _with_scale(self, x: Floats, wanted: Floats, encode: Floats) -> tuple[Codes, Codes]:
         scales = e4m3_cast(np.minimum(wanted, E4M3_MAX))
         # Scale 0 gives an infinite factor, held at the largest float32.
         factor = np.minimum(ONE / (e4m3_values(scales) * (ONE / encode)), F32_MAX)

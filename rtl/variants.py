@@ -6,6 +6,7 @@ from emulator.errors import UnknownNameError, near
 from rtl.codec_variant import DecodeVariant, EncodeVariant
 from rtl.dequantizer_variant import DequantizerVariant
 from rtl.dot_variant import DotVariant
+from rtl.peer_variant import PeerVariant
 from rtl.quantizer_variant import CUTS, INPUTS, QuantizerVariant
 from rtl.tensor_variant import TensorVariant
 from rtl.variant import Variant
@@ -31,6 +32,7 @@ __all__ = [
     "DequantizerVariant",
     "DotVariant",
     "EncodeVariant",
+    "PeerVariant",
     "QuantizerVariant",
     "TensorVariant",
     "Variant",
@@ -47,7 +49,7 @@ def variant(name: str) -> Variant:
         UnknownNameError: if it does not fit a grammar; the message lists near names.
         ValueError, NotAvailableError: if a part is out of its range.
     """
-    unit = UNITS.get(name.partition("-")[0])
+    unit = PeerVariant if name.startswith("quantizer-peer-") else UNITS.get(name.partition("-")[0])
     found = None if unit is None else unit.parse(name)
     if found is None:
         known = [v.name for v in default_variants()]

@@ -24,6 +24,7 @@ from tests import (
     exhaustive_dots,
     exhaustive_epilogue,
     exhaustive_limited,
+    exhaustive_peer,
     exhaustive_select,
 )
 from tests.exhaustive import HARDWARE, Job
@@ -373,5 +374,5 @@ def jobs() -> list[Job]:
         )
         for name in MATRIX
     ]
-    found += exhaustive_epilogue.jobs() + exhaustive_limited.jobs()
+    found += exhaustive_epilogue.jobs() + exhaustive_limited.jobs() + exhaustive_peer.jobs()
     return found + codec_jobs.jobs() + exhaustive_select.jobs() + second_jobs()

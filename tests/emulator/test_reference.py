@@ -19,6 +19,7 @@ from tests.emulator.dot_examples import (
     run_width,
 )
 from tests.emulator.interchange_examples import INTERCHANGE
+from tests.emulator.peer_examples import PEER
 from tests.emulator.random_examples import run_block, run_draws, run_speck
 from tests.emulator.scaled_examples import SCALED
 from tests.emulator.unit_examples import run_through
@@ -136,6 +137,7 @@ RUN = {
     "overflow": run_overflow,
     **SCALED,
     "vectors": run_vectors,
+    **PEER,
 }
 
 
