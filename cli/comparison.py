@@ -118,9 +118,9 @@ def compare(
     if as_json:
         print_json(found.to_json())
     else:
-        from compare.table import as_rich, quantizers, rich_table, unit_grids
+        from compare.table import as_rich, main_grid, rich_table, unit_grids
 
-        if quantizers(found) or not found.rows:
+        if main_grid(found).rows or not found.rows:
             show_table(rich_table(found))
         for unit, grid in unit_grids(found).items():
             show_table(as_rich(grid, f"{unit}. Gates: {found.mapping}."))

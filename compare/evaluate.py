@@ -6,9 +6,9 @@ cache needs neither Amaranth nor Numba nor a simulator.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from compare.cache import source_digest
 from compare.designs import Design
@@ -17,7 +17,10 @@ from compare.mapping import MapJob, Memory, map_design, tool_versions, verilog_i
 from compare.results import Row, Verified
 from compare.synthesis import SCRIPTS
 from emulator.errors import MismatchError
-from rtl.variants import QuantizerVariant, Variant
+from rtl.variants import PeerVariant, QuantizerVariant, Variant
+
+if TYPE_CHECKING:
+    from compare.quality import Quantization
 
 SIGMAS = (0.003, 0.013, 0.05, 1.0)
 SAMPLES = 1 << 22
@@ -70,7 +73,7 @@ def evaluate(job: Job, *, compute: bool = True) -> Row:
     errors: dict[float, float] = {}
     tensors: dict[str, float] = {}
     total = None
-    if isinstance(job.variant, QuantizerVariant):
+    if isinstance(job.variant, QuantizerVariant | PeerVariant):
         quantizer = job.variant
         inputs = _error_inputs(job, quantizer)
         found = remember("error", inputs, lambda: _normal_errors(job, quantizer))
@@ -104,16 +107,26 @@ def _verify(job: Job, verilog: str) -> dict[str, Any]:
     return asdict(Verified(words, report.latency, report.interval))
 
 
-def _error_inputs(job: Job, variant: QuantizerVariant) -> Any:
+def _quantization(variant: QuantizerVariant | PeerVariant) -> Quantization:
+    """What the variant computes."""
+    if isinstance(variant, QuantizerVariant):
+        return variant.recipe
+    from emulator.peers import peer
+
+    n = variant.block_size
+    return replace(peer(variant.peer), name=f"{variant.peer}-b{n}", block_size=n)
+
+
+def _error_inputs(job: Job, variant: QuantizerVariant | PeerVariant) -> Any:
     tools = tool_versions("numpy", "numba", "ml_dtypes")
-    subject = [variant.recipe.name, variant.input.name]
+    subject = [_quantization(variant).name, variant.input.name]
     return [*subject, job.sigmas, job.samples, SEED, source_digest(*QUALITY_SOURCES), tools]
 
 
-def _normal_errors(job: Job, variant: QuantizerVariant) -> dict[str, float]:
+def _normal_errors(job: Job, variant: QuantizerVariant | PeerVariant) -> dict[str, float]:
     from compare.quality import normal_error
 
-    recipe, input_format = variant.recipe, variant.input
+    recipe, input_format = _quantization(variant), variant.input
     return {
         f"{sigma:g}": normal_error(
             recipe, input_format, sigma, samples=job.samples, seed=SEED
@@ -122,20 +135,20 @@ def _normal_errors(job: Job, variant: QuantizerVariant) -> dict[str, float]:
     }
 
 
-def _tensor_inputs(tensors: TensorFile, variant: QuantizerVariant) -> Any:
+def _tensor_inputs(tensors: TensorFile, variant: QuantizerVariant | PeerVariant) -> Any:
     tools = tool_versions("numpy", "numba", "ml_dtypes")
-    subject = [variant.recipe.name, variant.input.name]
+    subject = [_quantization(variant).name, variant.input.name]
     file = [tensors.sha256, tensors.path.suffix, tensors.key, tensors.dtype]
     return [*subject, file, source_digest(*QUALITY_SOURCES), tools]
 
 
-def _tensor_errors(job: Job, variant: QuantizerVariant) -> dict[str, Any]:
+def _tensor_errors(job: Job, variant: QuantizerVariant | PeerVariant) -> dict[str, Any]:
     from compare.quality import Error, tensor_error
     from compare.tensors import matrices, read_tensors
 
     assert job.tensors is not None
     found = matrices(read_tensors(job.tensors.path, job.tensors.key, job.tensors.dtype))
-    recipe, input_format = variant.recipe, variant.input
+    recipe, input_format = _quantization(variant), variant.input
     errors = {name: tensor_error(recipe, input_format, x) for name, x in found.items()}
     total = sum(errors.values(), Error(0.0, 0.0, 0))
     return {"tensors": {n: e.relative for n, e in errors.items()}, "total": total.relative}

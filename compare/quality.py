@@ -19,10 +19,14 @@ import numpy as np
 import numpy.typing as npt
 
 from emulator.formats import Format
+from emulator.peers import Peer
 from emulator.recipes import Recipe
 from emulator.tensor import dequantize, quantize
 
 _CHUNK = 1 << 20
+
+Quantization = Recipe | Peer
+"""What a quantizer computes: its own exact recipe, or the arithmetic of another library."""
 
 _DTYPES = {"fp32": np.float32, "fp16": np.float16, "bf16": ml_dtypes.bfloat16}
 
@@ -53,7 +57,7 @@ class Error:
 
 
 def normal_error(
-    recipe: Recipe,
+    recipe: Quantization,
     input_format: Format,
     sigma: float,
     *,
@@ -64,7 +68,7 @@ def normal_error(
     return tensor_error(recipe, input_format, sigma * _normal(samples, seed))
 
 
-def tensor_error(recipe: Recipe, input_format: Format, x: npt.NDArray[Any]) -> Error:
+def tensor_error(recipe: Quantization, input_format: Format, x: npt.NDArray[Any]) -> Error:
     """Error on one array (its last axis in blocks) of floating-point numbers.
 
     Raises:
@@ -89,14 +93,17 @@ def _split_rows(rows: npt.NDArray[Any]) -> Sequence[npt.NDArray[Any]]:
     return [rows[i : i + step] for i in range(0, len(rows), step)]
 
 
-def _chunk_error(recipe: Recipe, input_format: Format, x: npt.NDArray[Any]) -> Error:
+def _chunk_error(recipe: Quantization, input_format: Format, x: npt.NDArray[Any]) -> Error:
     dtype = _DTYPES[input_format.name]
     with np.errstate(over="ignore"):
         given = x.astype(dtype)
     exact = given.astype(np.float64)
     if not np.isfinite(exact).all():
         raise ValueError(f"NaN, infinity or a number beyond {input_format.name} has no error")
-    decoded = dequantize(quantize(given, recipe, threads=1), threads=1).astype(np.float64)
+    if isinstance(recipe, Peer):
+        decoded = recipe.quantize(given).dequantize().astype(np.float64)
+    else:
+        decoded = dequantize(quantize(given, recipe, threads=1), threads=1).astype(np.float64)
     return Error(
         float(np.sum(np.square(exact - decoded))), float(np.sum(np.square(exact))), exact.size
     )

@@ -45,13 +45,13 @@ def template(name: str) -> Template:
 
 def to_markdown(comparison: Comparison) -> str:
     """The text of comparison.md; the same comparison always gives the same bytes."""
-    ratios = ratio_grid(comparison)
+    table, ratios = main_grid(comparison), ratio_grid(comparison)
     measured = comparison.tensor_file is not None and quantizers(comparison)
     return template("comparison.md.j2").render(
         comparison=comparison,
         answers={n: answer_grids(comparison, n) for n in block_sizes(comparison)},
         elements=ELEMENTS,
-        table=main_grid(comparison).markdown() if quantizers(comparison) else "",
+        table=table.markdown() if table.rows else "",
         units={unit: grid.markdown() for unit, grid in unit_grids(comparison).items()},
         ratios=ratios.markdown() if ratios.rows else "",
         baseline=BASELINE,

@@ -9,7 +9,7 @@ from typing import Any
 
 from compare.liberty import Library
 from compare.synthesis import Spread, Synthesis
-from rtl.variants import QuantizerVariant, Variant
+from rtl.variants import PeerVariant, QuantizerVariant, Variant
 
 SCHEMA = "finescale-comparison"
 SCHEMA_VERSION = 2
@@ -49,12 +49,14 @@ class Row:
 
     @property
     def quantizer(self) -> QuantizerVariant | None:
-        """The variant, if it quantizes blocks."""
+        """The variant, if it quantizes blocks by a recipe."""
         return self.variant if isinstance(self.variant, QuantizerVariant) else None
 
     @property
     def bits_per_element(self) -> Fraction | None:
         """Storage of one element, its share of the scale included; None if it quantizes nothing."""
+        if isinstance(self.variant, PeerVariant):
+            return self.variant.block_format.bits_per_element
         if self.quantizer is None:
             return None
         return self.quantizer.recipe.block_format.bits_per_element

@@ -50,7 +50,7 @@ def range_text(spread: Spread) -> str:
 
 def main_grid(comparison: Comparison) -> Grid:
     """All columns of the comparison, one row per quantizer."""
-    rows = [row for row, _ in quantizers(comparison)]
+    rows = [row for row in comparison.rows if row.bits_per_element is not None]
     sigmas = list(rows[0].errors) if rows else []
     cells = comparison.library is not None
     headings = ["variant", "bits/element", *_gate_headings(cells)]
@@ -65,7 +65,7 @@ def unit_grids(comparison: Comparison) -> dict[str, Grid]:
     cells = comparison.library is not None
     found: dict[str, list[Row]] = {}
     for row in comparison.rows:
-        if row.quantizer is None:
+        if row.bits_per_element is None:
             found.setdefault(row.variant.unit, []).append(row)
     headings = ("variant", *_gate_headings(cells))
     return {

@@ -10,14 +10,11 @@ from emulator.formats import FP32, UE4M3
 from rtl.dot_float import SIGNIFICAND, signed_bits
 from rtl.dot_shapes import FLOAT_BIAS, FLOAT_FRACTION
 from rtl.hierarchy import place
-from rtl.peer_multiply import Multiply, Triple, shifted_sum
+from rtl.peer_multiply import Multiply, Triple
 from rtl.peer_reciprocal import MOST_LOST
-from rtl.ripple import add, widened
-
-SIXTH = 0xAAAAAB
-"""Significand of the float32 nearest to 1/6."""
 
 SIXTH_EXPONENT = -3
+"""Exponent of the float32 nearest to 1/6, whose significand is aaaaab."""
 
 INVERSE_LOW, INVERSE_HIGH = -FP32.bias - 1, FP32.bias
 """Exponents of 1 / S and of its products with scales that have a finite reciprocal."""
@@ -44,17 +41,22 @@ class Sixth(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Five additions, as the constant's bits repeat: aaaaab = 2 * 5 * 11 * 10101 + 1."""
+        """The constant is (2**25 + 1) / 3: divide S next to itself by 3, bit by bit."""
         m = Module()
         value = Cat(self.fraction, Const(1, 1))
-        by5 = shifted_sum(m, value, value, 2, "by5")
-        by55 = shifted_sum(m, by5, by5, 4, "by55")
-        by5555 = shifted_sum(m, by55, by55, 8, "by5555")
-        by555555 = shifted_sum(m, by5555, by55, 16, "by555555")
         size = 2 * SIGNIFICAND
-        twice = widened(Cat(Const(0, 1), by555555), size)
         product = Signal(size)
-        m.d.comb += product.eq(add(m, twice, widened(value, size), "product_sum"))
+        one, two = Const(0, 1), Const(0, 1)  # what the remainder is
+        for i in reversed(range(size + 1)):
+            bit = Cat(value, Const(0, 1), value)[i]
+            if i < size:
+                m.d.comb += product[i].eq(two | (one & bit))
+            rest = Signal(2, name=f"rest{i}")
+            m.d.comb += [
+                rest[0].eq(Mux(bit, ~(one | two), two)),
+                rest[1].eq(Mux(bit, two, one)),
+            ]
+            one, two = rest[0], rest[1]
 
         top = product[-1]
         last = size - SIGNIFICAND - 1  # of the bits that are kept, if there is no carry

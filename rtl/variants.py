@@ -53,7 +53,7 @@ def variant(name: str) -> Variant:
     found = None if unit is None else unit.parse(name)
     if found is None:
         known = [v.name for v in default_variants()]
-        grammars = [unit] if unit is not None else list(UNITS.values())
+        grammars = [unit] if unit is not None else [*UNITS.values(), PeerVariant]
         raise UnknownNameError(
             f"unknown variant {name!r}{near(name, known)} "
             f"(names are {', '.join(g.grammar for g in grammars)})"
@@ -70,5 +70,8 @@ def quantizer(name: str) -> QuantizerVariant:
 
 
 def default_variants() -> list[Variant]:
-    """The variants that `finescale compare` takes when none is named, unit by unit."""
-    return [v for unit in UNITS.values() for v in unit.defaults()]
+    """The variants that lists show, unit by unit.
+
+    `finescale compare` takes those of a unit when none is named, but for quantizers of peers.
+    """
+    return [*(v for unit in UNITS.values() for v in unit.defaults()), *PeerVariant.defaults()]

@@ -30,6 +30,7 @@ from rtl.peer_reciprocal import (
 )
 from rtl.peer_round import RoundElement
 from rtl.peer_shapes import PeerShapes
+from rtl.peer_tensor import Sixth
 from rtl.peer_variant import PEERS as BUILT
 from rtl.peer_variant import PeerVariant
 from rtl.unpack import Unpack
@@ -143,6 +144,17 @@ def test_reciprocals_of_all_significands(tmp_path: Path) -> None:
                 assert np.array_equal(got & ((1 << 23) - 1), exact & ((1 << 23) - 1))
             compared += len(got)
     assert compared == (1 << 23) * 5 // 4
+
+
+def test_sixths(tmp_path: Path) -> None:
+    """S times the float32 nearest to 1/6, for a part of all significands (spec §25.6)."""
+    gates = netlist(convert(Sixth(), "sixth"), "sixth", tmp_path)
+    for start in (0, 0x3FFF00, 0x400000 - PART // 2, (1 << 23) - PART):
+        fraction = np.arange(start, start + PART, dtype=np.uint32)
+        want = ((fraction | 0x3F800000).view(np.float32) * np.float32(1 / 6)).view(np.uint32)
+        got = gates.run(fraction=fraction)
+        assert np.array_equal(got["sixth"], want & 0x7FFFFF)
+        assert np.array_equal(got["carry"], (want >> 23) - 124)
 
 
 class TableLane(wiring.Component):
