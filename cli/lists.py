@@ -172,7 +172,8 @@ def variants(
     is a register stage: i input, a after amax, s after the scale, t after the thresholds,
     o output. Without -cut the stages are aso. Quantizers that choose among scales (4o6, 3c, 6c,
     fc) also have e after the element codes and f after their errors, aseo unless told; with
-    -turn after INPUT one set of lanes tries one candidate per cycle, aeo unless told.
+    -turn after INPUT one set of lanes tries one candidate per cycle, aeo unless told. Those that
+    vote (top2, top3, pop) also have v after the votes, avo unless told.
     """
     from rtl.variants import CUTS, UNITS, default_variants, variant
 

@@ -21,6 +21,9 @@ SCALE_CLAUSES = {
     "floor": "spec §8.4",
     "ceil": "spec §8.5",
     "even": "spec §8.6",
+    "top2": "spec §18.4",
+    "top3": "spec §18.4",
+    "pop": "spec §18.6",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
@@ -54,7 +55,7 @@ class CandidateEncoder(wiring.Component):
         """The logic of the unit."""
         m = Module()
         s = self.shapes
-        plain = Shapes(s.input, s.scale, s.rule)  # prevent-zero follows the offsets (spec §15.1)
+        plain = replace(s, prevent_zero=False)  # prevent-zero follows the offsets (spec §15.1)
         quotients: dict[int | str, Value] = {}
         for source in dict.fromkeys(source for source, _ in self.candidates):
             if isinstance(source, int):

@@ -62,6 +62,8 @@ _ABSMAX = "quantizer-ue5m3-absmax-b4-bf16"
 _POWERS = "quantizer-e8m0-floor-b4-bf16"
 _SCALED = "quantizer-ue4m3-absmax-h-b4-bf16"
 _SELECT = "quantizer-ue5m3-4o6-b4-bf16"
+_TOP3 = "quantizer-ue5m3-top3-b4-bf16"
+_POP = "quantizer-ue5m3-pop-b4-bf16"
 _ENCODE = "encode-ue5m3-fp32-x4-cutimo"
 _DEQUANTIZER = "dequantizer-ue4m3-absmax-h-b4-bf16-cutifpo"
 _EXACT = "dot-ue5m3-b4-exact-h"
@@ -134,6 +136,12 @@ PICTURES = (
     Picture("limits", _LIMITED, "limits"),
     Picture("nearest", _LIMITED, "nearest"),
     Picture("merit-limited", _LIMITED, "merit"),
+    Picture("votes", f"{_TOP3}-cutiasvto"),
+    Picture("votes-pop", _POP),
+    Picture("leading", _TOP3, "leading"),
+    Picture("vote", _TOP3, "vote"),
+    Picture("vote-pop", _POP, "vote"),
+    Picture("choice", _TOP3, "choice"),
     Picture("axis", _ABSMAX, WRAPPER),
 )
 """The pictures of docs/hardware.md, in its order."""

@@ -83,10 +83,11 @@ class QuantizerVariant(Variant):
             )
         if self.recipe.rule not in RULES:
             from rtl.select_variant import SELECT_RULES
+            from rtl.vote_variant import VOTERS
 
             raise NotAvailableError(
                 f"{self.recipe.name}: hardware for rule {self.recipe.rule!r} is not available yet "
-                f"(rules with hardware: {', '.join((*RULES, *SELECT_RULES, TABLE_RULE))})"
+                f"(rules with hardware: {', '.join((*RULES, *SELECT_RULES, TABLE_RULE, *VOTERS))})"
             )
         if self.input.name not in INPUTS:
             raise ValueError(f"input format {self.input.name} is not one of {', '.join(INPUTS)}")
@@ -105,6 +106,7 @@ class QuantizerVariant(Variant):
         source, x = recipe(match["recipe"]), FORMATS[match["input"]]
         from rtl.limited_variant import parse_limited
         from rtl.select_variant import SELECT_RULES, parse_select
+        from rtl.vote_variant import DEFAULT_VOTE_CUTS, VOTERS, VoteVariant
 
         if source.limited:
             return parse_limited(source, x, match["turn"] is not None, match["cuts"])
@@ -112,6 +114,9 @@ class QuantizerVariant(Variant):
             return parse_select(source, x, match["turn"] is not None, match["cuts"])
         if match["turn"]:
             return None
+        if source.rule in VOTERS:
+            cuts = DEFAULT_VOTE_CUTS if match["cuts"] is None else match["cuts"]
+            return VoteVariant(source, x, cuts)
         return cls(source, x, DEFAULT_CUTS if match["cuts"] is None else match["cuts"])
 
     @classmethod

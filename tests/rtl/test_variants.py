@@ -6,9 +6,10 @@ import pytest
 
 from emulator.errors import NotAvailableError, UnknownNameError
 from emulator.formats import FORMATS
-from emulator.recipes import BLOCK_SIZES, CHOOSING_SELECTIONS, SELECTIONS, recipe
+from emulator.recipes import BLOCK_SIZES, CHOOSING_SELECTIONS, SELECTIONS, VOTING_SELECTIONS, recipe
 from rtl.select_variant import SELECT_RULES, SelectVariant
 from rtl.variants import CUTS, INPUTS, UNITS, QuantizerVariant, default_variants, variant
+from rtl.vote_variant import VoteVariant
 
 
 @pytest.mark.parametrize("selection", SELECTIONS)
@@ -55,7 +56,11 @@ def test_default_sets_of_all_units() -> None:
         ("quantizer-ue5m3-absmax-b12-bf16", ValueError, r"spec §5.3"),
         ("quantizer-ue5m3-absmax-b16-bf16-cut", ValueError, r"cuts '' are not"),
         ("quantizer-ue5m3-absmax-b16-bf16-cutoa", ValueError, r"cuts 'oa' are not"),
-        ("quantizer-ue5m3-top2-b16-bf16", NotAvailableError, r"rule 'top2' is not available yet"),
+        ("quantizer-ue5m3-top2-b16-bf16-turn", UnknownNameError, r"unknown variant"),
+        ("quantizer-ue5m3-top2-b64-bf16", NotAvailableError, r"64 exceeds the 32 lanes"),
+        ("quantizer-ue5m3-top2-b16-bf16-cutva", ValueError, r"cuts 'va' are not one or more"),
+        ("quantizer-ue5m3-pop-sr4-b16-bf16", NotAvailableError, r"rounding to nearest even only"),
+        ("quantizer-ue5m3-pop-h-b16-bf16", NotAvailableError, r"tensor scale 'h' with votes"),
         *(
             (f"quantizer-{s}-b16-bf16", NotAvailableError, r"hardware for rule '.*' is not avail")
             for s in CHOOSING_SELECTIONS
@@ -93,6 +98,20 @@ def test_defaults_of_selecting_variants() -> None:
     found = SelectVariant.defaults()
     assert len({v.name for v in found}) == len(found) > 8
     assert {variant(v.name) for v in found} == set(found)
+
+
+@pytest.mark.parametrize("selection", VOTING_SELECTIONS)
+@pytest.mark.parametrize("cuts", ["avo", "i", "iasvto"])
+def test_names_of_voting_variants(selection: str, cuts: str) -> None:
+    v = VoteVariant(recipe(f"{selection}-b8"), FORMATS["fp16"], cuts)
+    assert variant(v.name) == v and ("-cut" in v.name) == (cuts != "avo")
+    assert (v.latency, v.interval) == (len(cuts), 1)  # spec §12.5
+
+
+def test_defaults_of_voting_variants() -> None:
+    found = VoteVariant.defaults()
+    assert len({v.name for v in found}) == len(found) == 6
+    assert [variant(v.name) for v in found] == found
 
 
 def test_refused_input() -> None:

@@ -30,6 +30,8 @@ NAMES = [
     "quantizer-ue5m3-4o6-b2-bf16",
     "quantizer-ue4m3-6c-b2-fp16-turn",
     "quantizer-e8m0-fc-b2-bf16-turn-cuto",
+    "quantizer-ue5m3-top3-b4-fp16-cutst",
+    "quantizer-ue4m3-pop-b2-fp32",
 ]
 
 
