@@ -11,10 +11,12 @@ from cocotb_tests.dot_subject import DotSubject
 from cocotb_tests.peer_subject import PeerSubject
 from cocotb_tests.quantizer_subject import QuantizerSubject
 from cocotb_tests.scaled_quantizer_subject import ScaledQuantizerSubject
+from cocotb_tests.scaled_select_subject import ScaledSelectSubject
 from cocotb_tests.subject import Subject
 from cocotb_tests.tensor_subject import TensorSubject
 from rtl.peer_variant import PeerVariant
 from rtl.quantizer_variant import QuantizerVariant
+from rtl.select_variant import SelectVariant
 from rtl.variant import Device
 
 SUBJECTS: dict[str, type[Subject[Any]]] = {
@@ -34,5 +36,6 @@ def subject(variant: Device) -> Subject[Any]:
     if isinstance(variant, PeerVariant):
         return PeerSubject(variant)
     if isinstance(variant, QuantizerVariant) and variant.recipe.tensor_scale is not None:
-        return ScaledQuantizerSubject(variant)
+        selects = isinstance(variant, SelectVariant)
+        return (ScaledSelectSubject if selects else ScaledQuantizerSubject)(variant)
     return SUBJECTS[variant.unit](variant)

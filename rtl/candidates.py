@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
@@ -24,6 +25,7 @@ class CandidateEncoder(wiring.Component):
     Args:
         shapes: widths, and rule and prevent-zero of the recipe.
         numbered: whether there is one output, for the candidate of ``number``.
+        more: further ports, of a subclass with another way to divide.
 
     Members:
         amax: In, `Shapes.key`, the block's largest key.
@@ -35,7 +37,7 @@ class CandidateEncoder(wiring.Component):
     number: Signal
     scales: list[Signal]
 
-    def __init__(self, shapes: Shapes, *, numbered: bool) -> None:
+    def __init__(self, shapes: Shapes, *, numbered: bool, **more: Any) -> None:
         self.shapes = shapes
         self.numbered = numbered
         rules = POWER_CANDIDATES.get(shapes.rule, ())
@@ -46,6 +48,7 @@ class CandidateEncoder(wiring.Component):
         ports = {
             "amax": In(shapes.key),
             "scales": Out(shapes.scale.storage_bits).array(outputs),
+            **more,
         }
         if numbered:
             ports["number"] = In((len(self.candidates) - 1).bit_length())
@@ -54,34 +57,48 @@ class CandidateEncoder(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """The logic of the unit."""
         m = Module()
-        s = self.shapes
-        plain = replace(s, prevent_zero=False)  # prevent-zero follows the offsets (spec §15.1)
-        quotients: dict[int | str, Value] = {}
-        for source in dict.fromkeys(source for source, _ in self.candidates):
-            if isinstance(source, int):
-                encoder, name = ScaleEncoder(plain, divisor=source), f"divide{source}"
-            else:
-                encoder, name = ScaleEncoder(plain, rule=source), source
-            place(m, platform, name, encoder, kind=name)
-            m.d.comb += encoder.amax.eq(self.amax)
-            quotients[source] = encoder.scale
+        quotients = self.quotients(m, platform)
         if not self.numbered:
             for scale, (source, offset) in zip(self.scales, self.candidates, strict=True):
                 m.d.comb += scale.eq(self._finished(quotients[source], offset))
             return m
-        base = Signal(s.scale.storage_bits)
+        base = Signal(self.shapes.scale.storage_bits)
         up, down = Signal(), Signal()
-        chosen: Value = Const(0)
-        for source, quotient in quotients.items():
-            chosen = chosen | Mux(self._is(lambda c, s=source: c[0] == s), quotient, 0)
         m.d.comb += [
-            base.eq(chosen),
+            base.eq(self.chosen(quotients)),
             up.eq(self._is(lambda c: c[1] > 0)),
             down.eq(self._is(lambda c: c[1] < 0)),
         ]
         code = Mux(up, self._next(base, 1), Mux(down, self._next(base, -1), base))
         m.d.comb += self.scales[0].eq(self._checked(base, code))
         return m
+
+    @property
+    def sources(self) -> list[int | str]:
+        """Divisors or rules of the candidates, each once."""
+        return list(dict.fromkeys(source for source, _ in self.candidates))
+
+    def quotients(self, m: Module, platform: object) -> dict[int | str, Value]:
+        """The scale of each of `sources`, without prevent-zero: that follows the offsets."""
+        s = self.shapes
+        plain = replace(s, prevent_zero=False)
+        found: dict[int | str, Value] = {}
+        for source in self.sources:
+            if isinstance(source, int):
+                encoder, name = ScaleEncoder(plain, divisor=source), f"divide{source}"
+            else:
+                encoder, name = ScaleEncoder(plain, rule=source), source
+            place(m, platform, name, encoder, kind=name)
+            m.d.comb += encoder.amax.eq(self.amax)
+            found[source] = encoder.scale
+        return found
+
+    def chosen(self, quotients: Mapping[int | str, Value]) -> Value:
+        """The quotient that the candidate of ``number`` starts from."""
+        result: Value = Const(0)
+        for source, quotient in quotients.items():
+            result = result | Mux(self._is(lambda c, s=source: c[0] == s), quotient, 0)
+        return result
 
     def _is(self, wanted: Callable[[tuple[int | str, int]], bool]) -> Value:
         """Whether the candidate of ``number`` is one of those wanted."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -20,6 +22,7 @@ class ScaledScale(wiring.Component):
 
     Args:
         shapes: widths, and prevent-zero of the recipe.
+        more: further ports, of a subclass with another `divisor`.
 
     Members:
         amax: In, `ScaledShapes.key`, the block's largest magnitude.
@@ -31,13 +34,14 @@ class ScaledScale(wiring.Component):
     g: data.View
     scale: Signal
 
-    def __init__(self, shapes: ScaledShapes) -> None:
+    def __init__(self, shapes: ScaledShapes, **more: Any) -> None:
         self.shapes = shapes
         super().__init__(
             {
                 "amax": In(shapes.key),
                 "g": In(shapes.g),
                 "scale": Out(shapes.scale.storage_bits),
+                **more,
             }
         )
 
@@ -74,28 +78,17 @@ class ScaledScale(wiring.Component):
     def _power_of_two(self, m: Module, platform: object, amax: data.View) -> None:
         """Take amax / g, exact as it is, to the encoder for a tensor scale of 1."""
         s = self.shapes
-        plain = Shapes(BF16, s.scale, s.rule, s.prevent_zero)
+        plain = plain_shapes(s)
         encoder = ScaleEncoder(plain)
         place(m, platform, "encoder", encoder)
-        offset = s.base - s.input.bias + s.g_bias + BF16.bias - plain.base
-        last = plain.infinity_exponent - 1  # its binade saturates
-        wide = Signal(
-            range(min(0, offset - (1 << s.g_field[0])), (1 << s.exponent_bits) + max(offset, 0))
-        )
-        special = self.amax.exponent.all()
-        fraction = amax.fraction
-        spare = len(fraction) - (plain.key_fraction_bits - 1)
-        reduced = Cat(
-            fraction[:spare].any() if spare > 0 else Const(0, 1),
-            fraction[max(spare, 0) :] if spare >= 0 else fraction << -spare,
-        )
-        exponent = Mux((wide < 0) | ~amax.some, 0, Mux(wide > last, last, wide))
         m.d.comb += [
-            wide.eq(amax.exponent + offset - self.g.exponent),
-            encoder.amax.fraction.eq(reduced),
-            encoder.amax.exponent.eq(Mux(special, plain.infinity_exponent, exponent)),
+            encoder.amax.eq(plain_key(m, s, amax, self.amax.exponent.all(), self.g.exponent)),
             self.scale.eq(encoder.scale),
         ]
+
+    def divisor(self, m: Module, g: Value) -> Value:
+        """Three halves of g's significand, with one bit more of fraction."""
+        return add(m, g, widened(g << 1, len(g)), "triple")
 
     def _quotient(self, m: Module, amax: data.View) -> Value:
         """RNE(amax / (6 * g)): the bits of a quotient, one trial subtraction for each."""
@@ -104,8 +97,7 @@ class ScaledScale(wiring.Component):
         width = max(s.input.fraction_bits, s.g_bits)
         a = Cat(Const(0, width - s.input.fraction_bits), amax.fraction, 1)
         g = widened(Cat(self.g.fraction, 1), s.g_bits + 1)
-        triple = add(m, g, widened(g << 1, s.g_bits + 1), "triple")
-        b = Cat(Const(0, width - s.g_bits), triple)[: width + 2]
+        b = Cat(Const(0, width - s.g_bits), self.divisor(m, g))[: width + 2]
         a = widened(a, width + 2)
         whole = Signal()
         half = Signal()
@@ -152,3 +144,40 @@ class ScaledScale(wiring.Component):
         return Mux(saturated, scale.max_code, rounded[: scale.width]) & amax.some.replicate(
             scale.width
         )
+
+
+def plain_shapes(s: ScaledShapes) -> Shapes:
+    """Shapes of the encoder without tensor scale that takes amax / g for a power of two g."""
+    return Shapes(BF16, s.scale, s.rule, s.prevent_zero)
+
+
+def plain_key(m: Module, s: ScaledShapes, amax: data.View, special: Value, g: Value) -> data.View:
+    """The key of amax / g for such an encoder.
+
+    Args:
+        m: gets the wires.
+        s: widths.
+        amax: `ScaledShapes.number`.
+        special: whether it is infinity or NaN.
+        g: exponent field of the tensor scale.
+    """
+    plain = plain_shapes(s)
+    offset = s.base - s.input.bias + s.g_bias + BF16.bias - plain.base
+    last = plain.infinity_exponent - 1  # its binade saturates
+    key = Signal(plain.key)
+    wide = Signal(
+        range(min(0, offset - (1 << s.g_field[0])), (1 << s.exponent_bits) + max(offset, 0))
+    )
+    fraction = amax.fraction
+    spare = len(fraction) - (plain.key_fraction_bits - 1)
+    reduced = Cat(
+        fraction[:spare].any() if spare > 0 else Const(0, 1),
+        fraction[max(spare, 0) :] if spare >= 0 else fraction << -spare,
+    )
+    exponent = Mux((wide < 0) | ~amax.some, 0, Mux(wide > last, last, wide))
+    m.d.comb += [
+        wide.eq(amax.exponent + offset - g),
+        key.fraction.eq(reduced),
+        key.exponent.eq(Mux(special, plain.infinity_exponent, exponent)),
+    ]
+    return key

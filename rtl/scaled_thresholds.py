@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -19,6 +21,7 @@ class ScaledThresholds(wiring.Component):
 
     Args:
         shapes: widths.
+        more: further ports, of a subclass that shows the product itself; see `show`.
 
     Members:
         scale: In, the stored scale code.
@@ -31,13 +34,14 @@ class ScaledThresholds(wiring.Component):
     g: data.View
     thresholds: data.View
 
-    def __init__(self, shapes: ScaledShapes) -> None:
+    def __init__(self, shapes: ScaledShapes, **more: Any) -> None:
         self.shapes = shapes
         super().__init__(
             {
                 "scale": In(shapes.scale.storage_bits),
                 "g": In(shapes.g),
                 "thresholds": Out(shapes.thresholds),
+                **more,
             }
         )
 
@@ -67,6 +71,7 @@ class ScaledThresholds(wiring.Component):
         product = Signal(bits + 1)
         if s.g_bits == 1:
             m.d.comb += [product.eq(significand << 1), carry.eq(0)]
+            self.show(m, significand, significand, carry)
         else:
             exact = Signal(bits + 1)
             m.d.comb += [
@@ -74,6 +79,7 @@ class ScaledThresholds(wiring.Component):
                 carry.eq(exact[-1]),
                 product.eq(Mux(carry, exact, exact << 1)),
             ]
+            self.show(m, significand, exact, carry)
         m.d.comb += out.origin.eq(self._origin(m, exponent, carry, out.none))
 
         for k in MULTIPLES:
@@ -94,6 +100,9 @@ class ScaledThresholds(wiring.Component):
                 rest = product[: cut - 1].any() | (doubled & product[cut - 1])
                 m.d.comb += getattr(out, f"beyond{k}").eq(rest)
         return m
+
+    def show(self, m: Module, significand: Value, product: Value, carry: Value) -> None:
+        """Take scale significand, product of both and whether that is 2 or more; see ``more``."""
 
     def _product(self, m: Module, significand: Value) -> Value:
         """The significand of the scale times that of the tensor scale, row by row."""

@@ -29,23 +29,24 @@ from rtl.thresholds import ThresholdGenerator
 from rtl.unpack import Unpack
 
 
-class _Selecting(wiring.Component):
+class Selecting(wiring.Component):
     """What both kinds share: ports, and the units of the pipeline.
 
     Args:
         variant: what to build.
+        shapes: widths; by default `SelectShapes` of the variant.
 
     Members:
-        i: In, stream of input words (spec §11.1).
+        i: In, stream of input words (spec §11.1, §23.1).
         o: Out, stream of output words (spec §11.2).
     """
 
     i: stream.Interface
     o: stream.Interface
 
-    def __init__(self, variant: SelectVariant) -> None:
+    def __init__(self, variant: SelectVariant, shapes: SelectShapes | None = None) -> None:
         self.variant = variant
-        self.shapes = SelectShapes.of(variant)
+        self.shapes = SelectShapes.of(variant) if shapes is None else shapes
         self.lanes = variant.recipe.block_size
         super().__init__(
             {
@@ -75,6 +76,29 @@ class _Selecting(wiring.Component):
             lanes.append(lane)
         return pipe.cut("a", {"amax": amax.amax, **numbered(lanes)})
 
+    def candidates(
+        self, m: Module, platform: object, at: Any, number: Value | None
+    ) -> tuple[dict[str, Any], Value]:
+        """From behind cut a to cut s.
+
+        Args:
+            m: the module.
+            platform: that of `elaborate`.
+            at: what `front` gave.
+            number: of the candidate, if they take turns.
+
+        Returns:
+            What `evaluate` needs but ``about``, and whether the first candidate wins anyway.
+        """
+        encoder = CandidateEncoder(self.shapes.lanes, numbered=number is not None)
+        place(m, platform, "candidate_encoder", encoder, kind="candidates")
+        m.d.comb += encoder.amax.eq(at.amax)
+        if number is not None:
+            m.d.comb += encoder.number.eq(number)
+        scales = {f"scale{k}": scale for k, scale in enumerate(encoder.scales)}
+        lanes = numbered([at[f"x{i}"] for i in range(self.lanes)])
+        return {**scales, "peak": at.amax.exponent, **lanes}, self.decided(at.amax)
+
     def decided(self, amax: Any) -> Value:
         """Whether the first candidate wins without a look at errors."""
         least = self.shapes.decided_from
@@ -82,7 +106,7 @@ class _Selecting(wiring.Component):
 
     def evaluate(
         self, m: Module, platform: object, pipe: Chain, at: Any, candidates: int
-    ) -> _Evaluated:
+    ) -> Evaluated:
         """From behind cut s to behind cut f: element codes and merits of the candidates.
 
         Args:
@@ -115,8 +139,8 @@ class _Selecting(wiring.Component):
         codes = {f"codes{k}": at[f"codes{k}"] for k in kinds}
         merits = self._merits(m, platform, at, candidates)
         at = pipe.cut("f", {**fields, **codes, "signs": at.signs, **merits})
-        return _Evaluated(
-            [_word(at[f"codes{k}"], at.signs, at[f"scale{k}"], n) for k in kinds],
+        return Evaluated(
+            [word_of(at[f"codes{k}"], at.signs, at[f"scale{k}"], n) for k in kinds],
             [at[f"merit{k}"] for k in kinds],
             at.about,
         )
@@ -234,7 +258,7 @@ class _Selecting(wiring.Component):
 
 
 @dataclass(frozen=True)
-class _Evaluated:
+class Evaluated:
     """What is known of the candidates of a block: output words, merits, and what went along."""
 
     words: Sequence[Value]
@@ -242,7 +266,7 @@ class _Evaluated:
     about: Any
 
 
-class SelectQuantizer(_Selecting):
+class SelectQuantizer(Selecting):
     """Candidates side by side: one block per cycle. Latency: one cycle per cut; interval 1."""
 
     def elaborate(self, platform: object) -> Module:
@@ -251,14 +275,10 @@ class SelectQuantizer(_Selecting):
         variant = self.variant
         pipe = Chain(m, platform, variant.cuts, self.i)
         at = self.front(m, platform, pipe)
-        encoder = CandidateEncoder(self.shapes.lanes, numbered=False)
-        place(m, platform, "candidate_encoder", encoder, kind="candidates")
-        m.d.comb += encoder.amax.eq(at.amax)
-        scales = {f"scale{k}": scale for k, scale in enumerate(encoder.scales)}
+        fields, wins = self.candidates(m, platform, at, None)
         decided = Signal()
-        m.d.comb += decided.eq(self.decided(at.amax))
-        lanes = numbered([at[f"x{i}"] for i in range(self.lanes)])
-        at = pipe.cut("s", {**scales, "about": decided, "peak": at.amax.exponent, **lanes})
+        m.d.comb += decided.eq(wins)
+        at = pipe.cut("s", {**fields, "about": decided})
         found = self.evaluate(m, platform, pipe, at, variant.candidates)
         chooser = FirstLargest(len(found.merits[0]), variant.candidates)
         place(m, platform, "chooser", chooser, kind="chooser")
@@ -276,7 +296,7 @@ class SelectQuantizer(_Selecting):
         return m
 
 
-class SelectInTurn(_Selecting):
+class SelectInTurn(Selecting):
     """One set of lanes, a candidate per cycle; a register keeps the best one so far.
 
     Interval: the number of candidates. Latency: see `SelectVariant.latency`.
@@ -290,14 +310,10 @@ class SelectInTurn(_Selecting):
         at = self.front(m, platform, pipe)
         last = variant.candidates - 1
         number = take_turns(m, pipe, variant.candidates)
-        encoder = CandidateEncoder(self.shapes.lanes, numbered=True)
-        place(m, platform, "candidate_encoder", encoder, kind="candidates")
-        m.d.comb += [encoder.amax.eq(at.amax), encoder.number.eq(number)]
+        fields, wins = self.candidates(m, platform, at, number)
         about = Signal(3)
-        m.d.comb += about.eq(Cat(~number.any(), number == last, self.decided(at.amax)))
-        lanes = numbered([at[f"x{i}"] for i in range(self.lanes)])
-        scale = {"scale0": encoder.scales[0]}
-        at = pipe.cut("s", {**scale, "about": about, "peak": at.amax.exponent, **lanes})
+        m.d.comb += about.eq(Cat(~number.any(), number == last, wins))
+        at = pipe.cut("s", {**fields, "about": about})
         found = self.evaluate(m, platform, pipe, at, 1)
         keep_best(m, pipe, self.o, found.about, found.merits[0], found.words[0])
         return m
@@ -392,7 +408,7 @@ class FirstLargest(wiring.Component):
         return m
 
 
-def _word(codes: Value, signs: Value, scale: Value, lanes: int) -> Value:
+def word_of(codes: Value, signs: Value, scale: Value, lanes: int) -> Value:
     """An output word (spec §11.2)."""
     parts = [Cat(codes.word_select(i, 3), signs[i]) for i in range(lanes)]
     return Cat(*parts, scale)

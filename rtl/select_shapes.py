@@ -70,13 +70,17 @@ class SelectShapes:
         for y in range(0, 12 * large + 1):  # in quarters of a unit; errors meet at whole ones
             errors = [min((y - q * code) ** 2 for q in magnitudes) for code in (large, small)]
             worst = max(worst, errors[0] - errors[1])
-        steps = 6
+        steps = self.plain_steps
         while True:
-            least = 4 << (steps - 2 + scale.fraction_bits)  # amax at steps + 1, in quarters
+            least = self.least_beyond(steps)
             gain = (least - 12 * small) ** 2 - (least - 12 * large) ** 2
             if gain > (self.block_size - 1) * worst:
                 return steps
             steps += 1
+
+    def least_beyond(self, steps: int) -> int:
+        """The least amax of more steps, in quarters of the unit of the largest significand."""
+        return 4 << (steps - 2 + self.scale.fraction_bits)
 
     @property
     def decided_from(self) -> int | None:

@@ -1,4 +1,4 @@
-"""Variants of the quantizers that choose among candidate scale codes (spec §15).
+"""Variants of the quantizers that choose among candidate scale codes (spec §15, §14.7).
 
 quantizer-<recipe>-<input>[-turn][-cut<stages>]
 """
@@ -69,11 +69,6 @@ class SelectVariant(QuantizerVariant):
         self.recipe.require_available()
         if not self.cuts:
             object.__setattr__(self, "cuts", DEFAULT_CUTS[self.turn])
-        if self.recipe.tensor_scale is not None:
-            raise NotAvailableError(
-                f"{self.recipe.name}: hardware for tensor scale {self.recipe.tensor_scale!r} with "
-                "a selection is not available yet"
-            )
         if self.recipe.error_bits is not None or self.recipe.sr_bits is not None:
             raise NotAvailableError(
                 f"{self.recipe.name}: hardware for a selection is available with exact errors and "
@@ -101,6 +96,11 @@ class SelectVariant(QuantizerVariant):
             for rule, turn in (("4o6", False), ("4o6", True), ("3c", True), ("6c", True))
         ]
         found += [cls(recipe(f"ue5m3-4o6-pz-b{block}"), bf16, turn=True) for block in (4, 8, 32)]
+        found += [
+            cls(recipe(f"ue4m3-4o6-pz-{kind}-b16"), bf16, turn=True)
+            for kind in ("h", "h256", "hbf16", "hp2")
+        ]
+        found.append(cls(recipe("ue4m3-4o6-pz-h-b16"), bf16))
         return [*found, cls(recipe("e8m0-fc-b32"), bf16, turn=True)]
 
     @property
@@ -141,6 +141,10 @@ class SelectVariant(QuantizerVariant):
 
     def component(self) -> wiring.Component:
         """The design."""
+        if self.recipe.tensor_scale is not None:
+            from rtl.select_scaled import ScaledSelectInTurn, ScaledSelectQuantizer
+
+            return ScaledSelectInTurn(self) if self.turn else ScaledSelectQuantizer(self)
         from rtl.select import SelectInTurn, SelectQuantizer
 
         return SelectInTurn(self) if self.turn else SelectQuantizer(self)

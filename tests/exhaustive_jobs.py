@@ -26,6 +26,7 @@ from tests import (
     exhaustive_limited,
     exhaustive_peer,
     exhaustive_select,
+    exhaustive_select_scaled,
     exhaustive_votes,
 )
 from tests.exhaustive import HARDWARE, Job
@@ -376,5 +377,5 @@ def jobs() -> list[Job]:
         for name in MATRIX
     ]
     found += exhaustive_epilogue.jobs() + exhaustive_limited.jobs() + exhaustive_peer.jobs()
-    found += exhaustive_votes.jobs()
+    found += exhaustive_select_scaled.jobs() + exhaustive_votes.jobs()
     return found + codec_jobs.jobs() + exhaustive_select.jobs() + second_jobs()

@@ -71,7 +71,8 @@ def test_default_sets_of_all_units() -> None:
         ("quantizer-ue5m3-3c-b16-bf16-cutoa", ValueError, r"cuts 'oa' are not letters of"),
         ("quantizer-ue5m3-3c-b16-bf16-cut", ValueError, r"cuts '' are not one or more"),
         ("quantizer-ue5m3-3c-b64-bf16", NotAvailableError, r"64 exceeds the 32 lanes"),
-        ("quantizer-ue4m3-4o6-h-b16-bf16", NotAvailableError, r"tensor scale 'h' with a selection"),
+        ("quantizer-ue4m3-search-h-b16-bf16", NotAvailableError, r"hardware for rule 'search'"),
+        ("quantizer-ue4m3-4o6-h-b64-bf16", NotAvailableError, r"64 exceeds the 32 lanes"),
     ],
 )
 def test_refused_names(name: str, error: type[Exception], message: str) -> None:
@@ -81,7 +82,9 @@ def test_refused_names(name: str, error: type[Exception], message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "selection", [s for s in CHOOSING_SELECTIONS if s.split("-")[1] in SELECT_RULES]
+    "selection",
+    [s for s in CHOOSING_SELECTIONS if s.split("-")[1] in SELECT_RULES]
+    + ["ue4m3-4o6-pz-h256", "ue5m3-6c-hbf16", "ue4m3-3c-hp2"],
 )
 @pytest.mark.parametrize(("turn", "cuts"), [(False, ""), (True, ""), (True, "o"), (False, "ief")])
 def test_names_of_selecting_variants(selection: str, turn: bool, cuts: str) -> None:

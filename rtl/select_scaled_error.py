@@ -1,0 +1,177 @@
+"""The squared error of a candidate under a tensor scale, as a number to compare (spec §15.4).
+
+With a scale M * 2**(e - F) and g = G * 2**(b - P + 1), T = M * G, Q_i = 2 * q_i and X_i = |x_i| in
+units of 2**(e + b - 2 - f), spec §15.4's F(code) is -g * M * gain * 2**(2*e + b - F - 2 - f) with
+
+    gain = sum Q_i * X_i - T * 2**(f - F - P + 1) * sum Q_i**2
+
+so that the smallest error is the largest M * gain, once brought to one exponent e: g is the same
+for all candidates of a block and stays away.
+"""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from rtl.columns import Columns
+from rtl.hierarchy import place
+from rtl.select_scaled_shapes import ScaledSelectShapes
+
+
+class ScaledTerm(wiring.Component):
+    """What one lane adds to the sums of `ScaledMerit`. Combinational.
+
+    As `rtl.select_error.ErrorTerm`, with a lane's binade counted from the product's own and a bit
+    by which that lies above 2**(e + b).
+
+    Args:
+        shapes: widths.
+
+    Members:
+        fraction: In, of the lane.
+        triple: In, three times its significand.
+        above: In, binades of the lane above a quarter of the product's.
+        carry: In, 1 if the product's binade is not that of 2**(e + b).
+        magnitude: In, magnitude code.
+        product: Out, Q * X.
+        square: Out, Q * Q.
+    """
+
+    fraction: Signal
+    triple: Signal
+    above: Signal
+    carry: Signal
+    magnitude: Signal
+    product: Signal
+    square: Signal
+
+    def __init__(self, shapes: ScaledSelectShapes) -> None:
+        self.shapes = shapes
+        f = shapes.whole_bits
+        super().__init__(
+            {
+                "fraction": In(f),
+                "triple": In(f + 3),
+                "above": In(shapes.above_bits),
+                "carry": In(1),
+                "magnitude": In(3),
+                "product": Out(shapes.product_bits),
+                "square": Out(8),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """The logic of the unit."""
+        m = Module()
+        # Magnitude codes 1 to 7 are Q = 1, 2, 3, 4, 6, 8, 12.
+        c = self.magnitude
+        present = Signal()
+        odd = Signal()  # three times a power of two
+        power = Signal(2)  # its logarithm
+        amount = Signal(4)
+        factor = Signal(len(self.triple))
+        significand = Cat(self.fraction, 1, Const(0, 2))
+        m.d.comb += [
+            present.eq(c.any()),
+            odd.eq(c[0] & (c[1] | c[2])),
+            power.eq(Cat((c[1] & ~c[0]) | (c[2] & ~c[1] & c[0]), c[2] & (c[1] | ~c[0]))),
+            factor.eq(Mux(odd, self.triple, significand) & present.replicate(len(factor))),
+        ]
+        squares = (0, 1, 4, 9, 16, 36, 64, 144)
+        for bit in range(8):
+            codes = [c == code for code in range(1, 8) if squares[code] >> bit & 1]
+            m.d.comb += self.square[bit].eq(Cat(*codes).any())
+        m.d.comb += [
+            amount.eq(self.above + power + self.carry),
+            self.product.eq(factor << amount),
+        ]
+        return m
+
+
+class ScaledMerit(wiring.Component):
+    """The merit of one candidate: the larger, the smaller its error. Combinational.
+
+    Merits of the candidates of one block can be compared; the merit of a zero scale is 0.
+
+    Args:
+        shapes: widths.
+        lanes: number of lanes.
+
+    Members:
+        fraction_<i>, triple_<i>, above_<i>, magnitude_<i>: In, see `ScaledTerm`.
+        carry: In, see `ScaledTerm`.
+        significand: In, fraction of the scale's; one idle bit if it has none.
+        scale: In, the product of the significands of scale and tensor scale.
+        peak: In, steps of the largest lane.
+        merit: Out.
+    """
+
+    fraction: list[Signal]
+    triple: list[Signal]
+    above: list[Signal]
+    magnitude: list[Signal]
+    carry: Signal
+    significand: Signal
+    scale: Signal
+    peak: Signal
+    merit: Signal
+
+    def __init__(self, shapes: ScaledSelectShapes, lanes: int) -> None:
+        self.shapes, self.lanes = shapes, lanes
+        f = shapes.whole_bits
+        super().__init__(
+            {
+                "fraction": In(f).array(lanes),
+                "triple": In(f + 3).array(lanes),
+                "above": In(shapes.above_bits).array(lanes),
+                "magnitude": In(3).array(lanes),
+                "carry": In(1),
+                "significand": In(max(shapes.scale.fraction_bits, 1)),
+                "scale": In(shapes.product_scale_bits),
+                "peak": In(shapes.steps_bits),
+                "merit": Out(shapes.merit_bits),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """The logic of the unit."""
+        m = Module()
+        s = self.shapes
+        squares = Columns(m, "squares", s.squares_bits)
+        gains = Columns(m, "gains", s.gain_bits)
+        for i in range(self.lanes):
+            term = ScaledTerm(s)
+            place(m, platform, f"term{i}", term, kind="term")
+            m.d.comb += [
+                term.fraction.eq(self.fraction[i]),
+                term.triple.eq(self.triple[i]),
+                term.above.eq(self.above[i]),
+                term.carry.eq(self.carry),
+                term.magnitude.eq(self.magnitude[i]),
+            ]
+            squares.add(term.square)
+            gains.add(term.product, s.finer)
+        total = squares.total()
+        for bit, digit in enumerate(total):
+            gains.subtract(self.scale & digit.replicate(len(self.scale)), s.unit + bit)
+        gain = gains.total()
+        merits = Columns(m, "merits", s.bare_bits)
+        for bit, digit in enumerate(Cat(self.significand[: s.scale.fraction_bits], 1)):
+            merits.add(gain & digit.replicate(len(gain)), bit)
+        m.d.comb += self.merit.eq(self._common(merits.total()))
+        return m
+
+    def _common(self, merit: Value) -> Value:
+        """The merit in units that all candidates of the block share.
+
+        The exponents of two candidates differ by as much as amax's steps above them; the squared
+        error counts that twice. Beyond `plain_steps` the scale saturates, where they are equal.
+        """
+        s = self.shapes
+        lower = range(s.least_steps, s.plain_steps)
+        for bit in range((s.plain_steps - s.least_steps).bit_length()):
+            some = [self.peak == steps for steps in lower if (s.plain_steps - steps) >> bit & 1]
+            merit = Mux(Cat(*some).any(), merit << (2 << bit), merit)[: s.merit_bits]
+        return merit
