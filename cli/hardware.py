@@ -74,10 +74,10 @@ def export(
     The same variant always gives the same bytes; the head of each file says what its ports mean.
     A testbench replays its vectors in any simulator, without Python.
     """
-    from rtl.package import package, write_package
-    from rtl.variants import variant
+    from rtl.package import exported, package, write_package
+    from rtl.variant import Variant
 
-    chosen = [variant(n) for n in dict.fromkeys(names)]
+    chosen = [exported(n) for n in dict.fromkeys(names)]
     if vectors is not None and not testbench:
         raise ValueError(f"--vectors {vectors} goes with --testbench")
     benches: dict[str, dict[str, str]] = {}
@@ -86,6 +86,8 @@ def export(
             from cocotb_tests.testbench import bench_files
             from cocotb_tests.vectors import gather
 
+            if not isinstance(v, Variant):
+                raise ValueError(f"{v} has no testbench: `finescale study memory` simulates it")
             show(f"{v.name} testbench", number, 2 * len(chosen))
             benches[v.module] = bench_files(gather(v, blocks, vectors=vectors), interface)
         show("Verilog", len(chosen), 2 * len(chosen))
@@ -103,7 +105,8 @@ def export(
     for file in files:
         say(str(file))
     for v in chosen:
-        say(f"\nmodule {v.module}, latency {v.latency}:")
+        pace = f"latency {v.latency}" if isinstance(v, Variant) else v.summary
+        say(f"\nmodule {v.module}, {pace}:")
         table(("port", "direction", "bits"), [(p, *d) for p, d in v.ports.items()], right=("bits",))
 
 

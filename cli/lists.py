@@ -175,25 +175,45 @@ def variants(
     -turn after INPUT one set of lanes tries one candidate per cycle, aeo unless told. Those that
     vote (top2, top3, pop) also have v after the votes, avo unless told.
     """
-    from rtl.variants import CUTS, UNITS, default_variants, variant
+    from rtl.package import Exported, exported
+    from rtl.tensor_quantizer_variant import GRAMMAR as TENSOR_GRAMMAR
+    from rtl.tensor_quantizer_variant import SCHEDULES, TensorQuantizerVariant
+    from rtl.variant import Variant
+    from rtl.variants import CUTS, UNITS, default_variants
 
-    chosen = [variant(n) for n in names] if names else default_variants()
+    chosen: list[Exported] = [exported(n) for n in names or ()]
+    if not names:
+        chosen = [*default_variants(), *TensorQuantizerVariant.defaults()]
     if as_json:
         print_json([v.describe() for v in chosen])
     elif names:
         for v in chosen:
-            pace = "one word per cycle" if v.interval == 1 else f"a word every {v.interval} cycles"
-            say(f"{v.name}: {v.title}; latency {v.latency}, {pace}")
-            say(f"module {v.module}; registers: {v.registers}")
+            if isinstance(v, Variant):
+                each = (
+                    "one word per cycle" if v.interval == 1 else f"a word every {v.interval} cycles"
+                )
+                say(f"{v.name}: {v.title}; latency {v.latency}, {each}")
+                say(f"module {v.module}; registers: {v.registers}")
+            else:
+                say(f"{v.name}: {v.title}")
+                say(f"module {v.module}; {v.summary}")
             ports = [(p, *d, v.meanings.get(p, "")) for p, d in v.ports.items()]
             table(("port", "direction", "bits", "meaning"), ports, right=("bits",))
     else:
         rows = [
             (v.name, v.latency, v.interval, v.input_layout.width, v.output_layout.width)
             for v in chosen
+            if isinstance(v, Variant)
         ]
         columns = ("variant", "latency", "interval", "i_payload", "o_payload")
         table(columns, rows, right=columns[1:])
+        parts = [
+            (v.name, v.width, v.reads, v.schedule) for v in chosen if not isinstance(v, Variant)
+        ]
+        say()
+        table(("tensor quantizer", "bytes", "reads", "schedule"), parts, right=("bytes", "reads"))
         say("\nThese stand for many more. Latency and interval in cycles, ports in bits.")
         say("Names: " + "\n       ".join(unit.grammar for unit in UNITS.values()))
+        say(f"       {TENSOR_GRAMMAR}")
+        say("Schedules: " + "; ".join(f"{name} {text}" for name, text in SCHEDULES.items()))
         say("Letters of -cut: " + "; ".join(f"{c} {text}" for c, text in CUTS.items()))

@@ -1,9 +1,10 @@
-"""The commands of studies: study areas, study curves, study error."""
+"""The commands of studies: study areas, study curves, study error, study memory."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -58,6 +59,13 @@ def register(app: typer.Typer) -> None:
         "(a table: selection, relative MSE at block 4, 8, 16, 32 in units of 1e-3)",
         "build/study/error.json",
     )
+    add(
+        studies,
+        memory,
+        "$ finescale study memory -o build/study",
+        "(a table: unit, elements, latency, ..., cycles, bytes, formula)",
+        "build/study/memory.json, build/study/memory.md, build/study/memory.svg",
+    )
     app.add_typer(
         studies,
         name="study",
@@ -65,6 +73,7 @@ def register(app: typer.Typer) -> None:
             "Answer one question about the hardware, by measuring.",
             "$ finescale study areas --liberty osu018_stdcells.lib",
             "$ finescale study curves --liberty osu018_stdcells.lib",
+            "$ finescale study memory",
         ),
     )
 
@@ -184,17 +193,56 @@ def error(
         say(str(path))
 
 
+def memory(
+    units: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="UNIT", help="Tensor quantizers of the points; all if none."),
+    ] = None,
+    folder: Folder = Path("build/study"),
+    report: Page = None,
+    as_json: Json = False,
+) -> None:
+    """Simulate whole tensors between two ports of a memory: cycles and bytes of each schedule.
+
+    Points are spread over 2^10 to 2^20 elements, latencies of 1 to 512 cycles and 16 to 128 bytes
+    per cycle. All bytes are compared with the emulator's, and the figures with a closed formula; 1
+    is returned if any of them differs. What is simulated is kept in build/cache.
+    """
+    from compare.memory_report import write_memory
+    from compare.memory_study import chosen_points, study_memory
+    from compare.table import as_rich
+    from emulator.errors import MismatchError
+
+    points = chosen_points(units or ())
+    with progress("study", off=as_json) as show, _kept():
+        found = study_memory(points, units=units or (), progress=show)
+    paths = write_memory(found, folder, report)
+    if as_json:
+        print_json(found.to_json())
+    else:
+        show_table(as_rich(found.grid(), f"{len(found.points)} points, all bytes compared."))
+        say(", ".join(map(str, paths)))
+    if found.problems:
+        raise MismatchError("\n".join(found.problems))
+
+
+@contextmanager
+def _kept() -> Iterator[None]:
+    """Say what an interruption leaves."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.stderr.write("finescale: what is done is kept; the same command goes on from it\n")
+        raise
+
+
 def _run(study: Callable[[Library, Progress], Found], liberty: list[Path], quiet: bool) -> Found:
     """Run a study with a bar, and say what an interruption leaves."""
     from compare.liberty import read_library
 
     library = read_library(liberty)
-    with progress("study", off=quiet) as show:
-        try:
-            return study(library, show)
-        except KeyboardInterrupt:
-            sys.stderr.write("finescale: what is done is kept; the same command goes on from it\n")
-            raise
+    with progress("study", off=quiet) as show, _kept():
+        return study(library, show)
 
 
 def _show(grid: object, library: str, paths: list[Path]) -> None:

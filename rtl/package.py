@@ -7,17 +7,32 @@ from pathlib import Path
 
 from emulator.folder import new_file
 from rtl.axis import SUFFIX, axis_wrapper
+from rtl.tensor_quantizer_variant import UNIT, TensorQuantizerVariant, tensor_quantizer
 from rtl.variant import Variant
-from rtl.verilog import WAIVERS, to_verilog
+from rtl.variants import variant as named
+from rtl.verilog import WAIVERS
 
 INTERFACES = ("stream", "axis")
 """Interfaces of an export: the ports of spec §12.1, or AXI4-Stream around them."""
 
 FILELIST = "filelist.f"
 
+Exported = Variant | TensorQuantizerVariant
+"""What there is Verilog of, by name."""
+
+
+def exported(name: str) -> Exported:
+    """The variant or the tensor quantizer of a name.
+
+    Raises:
+        UnknownNameError: if it is neither.
+        ValueError, NotAvailableError: if a part is out of its range.
+    """
+    return tensor_quantizer(name) if name.startswith(f"{UNIT}-") else named(name)
+
 
 def package(
-    variants: Iterable[Variant],
+    variants: Iterable[Exported],
     interface: str = "stream",
     bench: Mapping[str, list[str]] | None = None,
 ) -> dict[str, str]:
@@ -29,7 +44,7 @@ def package(
         bench: for a module's name the files of its testbench, which its FuseSoC core then lists.
 
     Raises:
-        ValueError: for another interface.
+        ValueError: for another interface, or for one that a tensor quantizer does not have.
         ToolError: if yosys is missing or fails.
     """
     if interface not in INTERFACES:
@@ -37,9 +52,11 @@ def package(
     files: dict[str, str] = {}
     sources: list[str] = []
     for variant in variants:
-        own = {f"{variant.module}.v": to_verilog(variant)}
+        own = {f"{variant.module}.v": variant.verilog()}
         top = variant.module
         if interface == "axis":
+            if not isinstance(variant, Variant):
+                raise ValueError(f"{variant} has ports to a memory and none for {interface!r}")
             top += SUFFIX
             own[f"{top}.v"] = axis_wrapper(variant)
         files |= own
@@ -52,7 +69,7 @@ def package(
     return files
 
 
-def fusesoc_core(variant: Variant, sources: list[str], top: str, bench: list[str]) -> str:
+def fusesoc_core(variant: Exported, sources: list[str], top: str, bench: list[str]) -> str:
     """A FuseSoC core (CAPI 2) with targets for synthesis tools, lint and, given a bench, Icarus."""
     data = [name for name in bench if name.endswith(".hex")]
     benches = [name for name in bench if not name.endswith(".hex")]

@@ -24,6 +24,7 @@ from tests import (
     exhaustive_dots,
     exhaustive_epilogue,
     exhaustive_limited,
+    exhaustive_memory,
     exhaustive_peer,
     exhaustive_select,
     exhaustive_select_scaled,
@@ -378,4 +379,5 @@ def jobs() -> list[Job]:
     ]
     found += exhaustive_epilogue.jobs() + exhaustive_limited.jobs() + exhaustive_peer.jobs()
     found += exhaustive_select_scaled.jobs() + exhaustive_votes.jobs()
+    found += exhaustive_memory.jobs()
     return found + codec_jobs.jobs() + exhaustive_select.jobs() + second_jobs()

@@ -11,6 +11,7 @@ import pytest
 from cocotb_tests.report import Report, StimulusResult
 from compare.results import Comparison, Failure
 from emulator.errors import MismatchError
+from rtl.tensor_quantizer_variant import tensor_quantizer
 from rtl.variants import default_variants, quantizer, variant
 from rtl.verilog import WAIVERS, to_verilog
 
@@ -48,6 +49,20 @@ def test_export_with_testbench_and_axis(cli: Cli) -> None:
     assert f"{name}_axis dut" in Path(f"out/{name}_tb.sv").read_text()
 
 
+def test_export_of_a_tensor_quantizer(cli: Cli) -> None:
+    v = tensor_quantizer("tensor-quantizer-ue5m3-absmax-b4-bf16-one-w16")
+    ended = cli("export", v.name, "-o", "out")
+    assert Path("out", f"{v.module}.v").read_text() == v.verilog()
+    assert "memory words of 16 bytes" in ended.out and "write_payload" in ended.out
+    assert v.title in Path("out", f"{v.module}.core").read_text()
+    for option, message in (
+        ("--testbench", "no testbench"),
+        ("--interface=axis", "memory and none"),
+    ):
+        ended = cli("export", v.name, "-o", "out", option)
+        assert ended.code == 2 and message in ended.message
+
+
 def test_export_as_json(cli: Cli) -> None:
     found = cli("export", SMALL.name, "-o", "out", "--json").json
     own = [f"out/{SMALL.module}.{kind}" for kind in ("v", "core")]
@@ -63,6 +78,7 @@ def test_export_as_json(cli: Cli) -> None:
         ("export quantizer-ue5m3-search-b16-bf16 -o out", "not available yet"),
         ("export quantizer-mxfp4-b8-bf16 -o out", "unknown recipe 'mxfp4-b8'"),
         (f"export {SMALL.name} -o file/out", "file"),
+        ("study memory none", "no point of a unit 'none'"),
         (f"simulate {SMALL.name} --top x", "--top x goes with --dut FILE.v"),
         (f"simulate {SMALL.name} --simulator vcs", "simulator 'vcs' is not one of verilator, cxx"),
         (f"simulate {SMALL.name} --simulator cxxrtl --waves", "--waves goes with --simulator ver"),
@@ -281,4 +297,5 @@ def test_compare(cli: Cli) -> None:
 
 def test_the_default_set_is_that_of_variants(cli: Cli) -> None:
     rows = cli("variants", "--json").json
-    assert [row["name"] for row in rows] == [v.name for v in default_variants()]
+    found = [row["name"] for row in rows if row["unit"] != "tensor-quantizer"]
+    assert found == [v.name for v in default_variants()]

@@ -10,6 +10,7 @@ from cli.lists import RULE_TEXT
 from cli.show import exact
 from emulator.formats import FORMATS
 from emulator.recipes import ALIASES, AVAILABLE_RULES, RULES, recipe, recipe_names
+from rtl.tensor_quantizer_variant import TensorQuantizerVariant
 from rtl.variants import default_variants, variant
 
 from .conftest import Cli
@@ -102,12 +103,24 @@ def test_variants(cli: Cli) -> None:
 
 def test_variants_as_json(cli: Cli) -> None:
     rows = cli("variants", "--json").json
-    assert len(rows) == len(default_variants()) >= 20
+    tensors = TensorQuantizerVariant.defaults()
+    assert [row["name"] for row in rows] == [v.name for v in (*default_variants(), *tensors)]
+    assert len(rows) >= 20
     name = "quantizer-ue4m3-absmax-b8-fp32-cutt"
     (row,) = cli("variants", name, "--json").json
     v = variant(name)
     assert row["module"] == v.module and row["latency"] == 1
     assert {p: (d["direction"], d["width"]) for p, d in row["ports"].items()} == v.ports
+
+
+def test_a_tensor_quantizer(cli: Cli) -> None:
+    name = "tensor-quantizer-ue4m3-absmax-hp2-b4-bf16-local64-w16"
+    lines = cli("variants", name).out.splitlines()
+    assert lines[0].startswith(f"{name}: Tensor quantizer of recipe ue4m3-absmax-hp2-b4")
+    assert "2 x quantizer-ue4m3-absmax-hp2-b4-bf16; memory words of 16 bytes" in lines[1]
+    assert any("write_payload" in line and "address at bit 0" in line for line in lines)
+    (row,) = cli("variants", name, "--json").json
+    assert row["unit"] == "tensor-quantizer" and row["buffer"] == 64
 
 
 @pytest.mark.parametrize(
@@ -122,6 +135,10 @@ def test_variants_as_json(cli: Cli) -> None:
             "did you mean quantizer-ue5m3-absmax-b16-bf16",
         ),
         ("variants quantizer-nvfp4-bf16", "unknown variant"),
+        (
+            "variants tensor-quantizer-ue5m3-absmax-b16-bf16-on",
+            "did you mean tensor-quantizer-ue5m3-absmax-b16-bf16-one",
+        ),
         ("variants quantizer-ue5m3-absmax-b64-bf16", "exceeds the 32 lanes"),
     ],
 )

@@ -47,7 +47,7 @@ def test_the_commands_are_these() -> None:
     assert set(commands()) == {
         *("formats", "recipes", "variants", "quantize", "dequantize", "export", "simulate"),
         *("compare", "disagree", "bench", "draw", "vectors", "vectors write", "vectors check"),
-        *("study", "study areas", "study curves", "study error"),
+        *("study", "study areas", "study curves", "study error", "study memory"),
     }
 
 
