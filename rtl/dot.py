@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -12,11 +12,13 @@ from rtl.chain import Chain
 from rtl.dot_accumulator import Accumulator, carried_layout, products_layout, shapes_of
 from rtl.dot_epilogue import Epilogue
 from rtl.dot_exact import ExactRound
-from rtl.dot_float import FloatRound
+from rtl.dot_float import SIGNIFICAND
 from rtl.dot_multiply import FloatMultiply
+from rtl.dot_normal import NormalProduct, field_range, width_of
+from rtl.dot_pack import FloatPack
 from rtl.dot_product import CODE_BITS, BlockSum
 from rtl.dot_scales import ScaledSum, ScaleProduct
-from rtl.dot_shapes import FLOAT_BIAS, FLOAT_NAN
+from rtl.dot_shapes import FLOAT_NAN
 from rtl.dot_tensor_scales import PLACED, TensorScales
 from rtl.dot_variant import DotVariant
 from rtl.hierarchy import place
@@ -112,7 +114,11 @@ class Dot(wiring.Component):
         per_block = v.groups // v.blocks
         found: dict[str, Any] = {}
         for g in range(v.groups):
-            unit = ScaledSum(shapes, twos_complement=v.accumulation.kind == "exact")
+            unit = (
+                ScaledSum(shapes, twos_complement=v.accumulation.kind == "exact")
+                if v.accumulation.kind in ("exact", "tc")
+                else NormalProduct(shapes)
+            )
             place(m, platform, f"scaled{g}", unit, kind="scaled")
             m.d.comb += [unit.sum.eq(at[f"sum{g}"]), unit.scale.eq(at[f"scale{g // per_block}"])]
             found[f"product{g}"] = unit.product
@@ -121,18 +127,17 @@ class Dot(wiring.Component):
     def _converted(self, m: Module, platform: object, term: data.View) -> Value:
         """The float32 of one product, rounded where float32 does not hold it (spec §16.2)."""
         shapes = shapes_of(self.variant)
-        base = shapes.unit + FLOAT_BIAS + shapes.magnitude_bits - 1
-        unit = FloatRound(
-            shapes.magnitude_bits,
-            base + shapes.least_exponent,
-            base + shapes.largest_exponent,
-            normal=not shapes.leaves_float,
-        )
-        place(m, platform, "convert", unit)
+        significand = Cat(Const(0, SIGNIFICAND - width_of(shapes)), term.significand)
+        if not shapes.leaves_float:
+            field = Mux(significand[-1], term.field, 0)
+            sign = term.sign & significand[-1]
+            return Mux(term.nan, FLOAT_NAN, Cat(significand[:-1], field, sign))
+        unit = FloatPack(SIGNIFICAND, *field_range(shapes))
+        place(m, platform, "convert", unit, kind="pack")
         m.d.comb += [
-            unit.sign.eq(term.sign & term.magnitude.any()),
-            unit.magnitude.eq(term.magnitude),
-            unit.top.eq(term.exponent + base),
+            unit.sign.eq(term.sign),  # 0 if the sum is 0
+            unit.significand.eq(significand),
+            unit.field.eq(term.field),
         ]
         return Mux(term.nan, FLOAT_NAN, unit.pattern)
 

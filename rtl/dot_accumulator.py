@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from emulator.accumulation import Accumulation
 from rtl.dot_add import FloatAdd
 from rtl.dot_exact import ExactAdd, accumulator_bits
+from rtl.dot_normal import number_layout
 from rtl.dot_scales import term_layout, value_layout
 from rtl.dot_shapes import DotShapes
 from rtl.dot_tensor import TensorStep
@@ -34,7 +35,9 @@ def state_layout(variant: DotVariant) -> data.StructLayout:
 
 def products_layout(variant: DotVariant) -> data.StructLayout:
     """The products of a word's blocks or groups, and what goes with them."""
-    product = value_layout if variant.accumulation.kind == "exact" else term_layout
+    product = {"exact": value_layout, "tc": term_layout}.get(
+        variant.accumulation.kind, number_layout
+    )
     fields: dict[str, ShapeLike] = {
         "products": data.ArrayLayout(product(shapes_of(variant)), variant.groups)
     }

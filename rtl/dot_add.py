@@ -6,10 +6,9 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from rtl.dot_adders import normalised
 from rtl.dot_float import SIGNIFICAND, SPECIAL_FIELD, FloatRound, shifted_right, signed_bits
-from rtl.dot_scales import term_layout
-from rtl.dot_shapes import FLOAT_BIAS, FLOAT_FRACTION, DotShapes
+from rtl.dot_normal import field_range, number_layout, width_of
+from rtl.dot_shapes import FLOAT_FRACTION, DotShapes
 from rtl.hierarchy import place
 
 GUARDS = 3
@@ -28,7 +27,7 @@ class FloatAdd(wiring.Component):
 
     Members:
         c: In, float32, not NaN; infinity stays.
-        term: In, `term_layout`; its NaN bit is not looked at.
+        term: In, `number_layout`; its NaN bit is not looked at.
         total: Out, float32; an exact sum of zero is +0.
     """
 
@@ -38,28 +37,24 @@ class FloatAdd(wiring.Component):
 
     def __init__(self, shapes: DotShapes) -> None:
         self.shapes = shapes
-        super().__init__({"c": In(32), "term": In(term_layout(shapes)), "total": Out(32)})
+        super().__init__({"c": In(32), "term": In(number_layout(shapes)), "total": Out(32)})
 
     def elaborate(self, platform: object) -> Module:
         """Align to the larger exponent, add, round."""
         m = Module()
         shapes, wide = self.shapes, self.shapes.leaves_float
-        bits = shapes.magnitude_bits
+        bits = width_of(shapes)
         assert bits <= SIGNIFICAND
 
-        # The product as a significand below its exponent field.
-        base = shapes.unit + FLOAT_BIAS + bits - 1
-        low, high = base + shapes.least_exponent - bits, base + shapes.largest_exponent
+        low, high = field_range(shapes)
         exponent_shape = signed(signed_bits(min(low, 0), max(high, SPECIAL)) + 1)
-        magnitude = Signal(bits)
-        m.d.comb += magnitude.eq(self.term.magnitude)
-        shifted, count = normalised(m, "product", magnitude)
+        significand = self.term.significand
         p_exponent, c_exponent = Signal(exponent_shape), Signal(exponent_shape)
         p, c = Signal(SIGNIFICAND), Signal(SIGNIFICAND)
         field = self.c[FLOAT_FRACTION:31]
         m.d.comb += [
-            p_exponent.eq(self.term.exponent + base - count),
-            p.eq(Cat(Const(0, SIGNIFICAND - bits), shifted)),
+            p_exponent.eq(self.term.field),
+            p.eq(Cat(Const(0, SIGNIFICAND - bits), significand)),
             c.eq(Cat(self.c[:FLOAT_FRACTION], field.any())),
             c_exponent.eq(field | ~field.any() if wide else field),
         ]
@@ -69,7 +64,7 @@ class FloatAdd(wiring.Component):
         first, second = Signal(SIGNIFICAND), Signal(SIGNIFICAND)
         first_exponent = Signal(exponent_shape)
         m.d.comb += [
-            c_first.eq((c_exponent >= p_exponent) | ~shifted[-1]),
+            c_first.eq((c_exponent >= p_exponent) | ~significand[-1]),
             distance.eq(Mux(c_first, c_exponent - p_exponent, p_exponent - c_exponent)),
             first.eq(Mux(c_first, c, p)),
             second.eq(Mux(c_first, p, c)),

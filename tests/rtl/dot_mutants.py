@@ -17,13 +17,13 @@ from rtl.verilog import to_verilog
 
 
 class RoundedDown(FloatAdd):
-    """A sum whose float32 is odd is one unit too small where the lowest product bit is 1."""
+    """An odd sum with an odd C is one unit too small where the product's exponent is odd."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         sound = FloatAdd(self.shapes)
         place(m, platform, "sound", sound, kind="sound_add")
-        faulty: Any = sound.total[0] & self.term.magnitude[0] & self.c[0]
+        faulty: Any = sound.total[0] & self.term.field[0] & self.c[0]
         m.d.comb += [
             sound.c.eq(self.c),
             sound.term.eq(self.term),
