@@ -111,15 +111,15 @@ class Dot(wiring.Component):
     def _products(self, m: Module, platform: object, at: data.View) -> dict[str, Any]:
         """Products of groups, by name."""
         v, shapes = self.variant, shapes_of(self.variant)
-        per_block = v.groups // v.blocks
+        per_block, kind = v.groups // v.blocks, v.accumulation.kind
         found: dict[str, Any] = {}
         for g in range(v.groups):
-            unit = (
-                ScaledSum(shapes, twos_complement=v.accumulation.kind == "exact")
-                if v.accumulation.kind in ("exact", "tc")
-                else NormalProduct(shapes)
-            )
-            place(m, platform, f"scaled{g}", unit, kind="scaled")
+            if kind in ("exact", "tc"):
+                unit = ScaledSum(shapes, twos_complement=kind == "exact")
+                place(m, platform, f"scaled{g}", unit, kind="scaled")
+            else:
+                unit = NormalProduct(shapes)
+                place(m, platform, f"normal{g}", unit, kind="normal")
             m.d.comb += [unit.sum.eq(at[f"sum{g}"]), unit.scale.eq(at[f"scale{g // per_block}"])]
             found[f"product{g}"] = unit.product
         return found
