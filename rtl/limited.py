@@ -5,10 +5,11 @@ The scale is chosen before the elements, so that one set of element lanes serves
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl.amax import Amax
@@ -17,9 +18,33 @@ from rtl.chain import Chain, numbered
 from rtl.hierarchy import place
 from rtl.limited_cells import CellValue, TableChoice, TableOfAmax
 from rtl.limited_lanes import Below, NearElement, NearThresholds, reference_of
+from rtl.limited_scaled import ScaledAmax, ScaledNear
 from rtl.limited_shapes import LimitedShapes
 from rtl.limited_variant import LimitedVariant
+from rtl.scaled_amax import LargestMagnitude
+from rtl.scaled_shapes import ScaledShapes
 from rtl.unpack import Unpack
+
+
+@dataclass(frozen=True)
+class Front:
+    """What is known of a block behind cut a.
+
+    Attributes:
+        amax: `Shapes.key`, the block's largest key.
+        reference: the lane exponent that lanes count from.
+        lanes: `LimitedShapes.near`, one per lane.
+    """
+
+    amax: data.View
+    reference: Value
+    lanes: list[Any]
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What the elements need."""
+        infinite = self.amax.exponent.all()
+        return {"reference": self.reference, "infinite": infinite, **numbered(self.lanes)}
 
 
 class Limited(wiring.Component):
@@ -47,8 +72,10 @@ class Limited(wiring.Component):
             }
         )
 
-    def front(self, m: Module, platform: object, pipe: Chain) -> Any:
-        """From the input port to behind cut a: lanes and the largest key."""
+    def front(self, m: Module, platform: object, pipe: Chain) -> Front:
+        """From the input port to behind cut a, and on to lanes that count from amax."""
+        if self.shapes.scaled is not None:
+            return self._scaled_front(m, platform, pipe, self.shapes.scaled)
         s, n = self.shapes, self.lanes
         word = pipe.cut("i", {"word": self.i.payload}).word
         amax = Amax(s.lanes, n)
@@ -68,15 +95,14 @@ class Limited(wiring.Component):
                 lane.sticky.eq(whole[:spare].any() if spare > 0 else 0),
             ]
             lanes.append(lane)
-        return pipe.cut("a", {"amax": amax.amax, **numbered(lanes)})
-
-    def near(self, m: Module, platform: object, at: Any, reference: Value) -> list[Any]:
-        """The lanes behind cut a, each with `below` in the place of its exponent."""
+        at = pipe.cut("a", {"amax": amax.amax, **numbered(lanes)})
+        reference = Signal(s.lanes.exponent_bits)
+        m.d.comb += reference.eq(reference_of(s, at.amax))
         found = []
-        for i in range(self.lanes):
-            lane, below = at[f"x{i}"], Below(self.shapes)
+        for i in range(n):
+            lane, below = at[f"x{i}"], Below(s)
             place(m, platform, f"below{i}", below, kind="below")
-            near = Signal(self.shapes.near, name=f"near{i}")
+            near = Signal(s.near, name=f"near{i}")
             m.d.comb += [
                 below.reference.eq(reference),
                 below.exponent.eq(lane.exponent),
@@ -86,7 +112,31 @@ class Limited(wiring.Component):
                 near.sticky.eq(lane.sticky),
             ]
             found.append(near)
-        return found
+        return Front(at.amax, reference, found)
+
+    def _scaled_front(
+        self, m: Module, platform: object, pipe: Chain, scaled: ScaledShapes
+    ) -> Front:
+        """The same under a tensor scale."""
+        s, n, width = self.shapes, self.lanes, scaled.input.width
+        x, g = self.i.payload[: n * width], self.i.payload[n * width :][: sum(scaled.g_field)]
+        at = pipe.cut("i", {"x": x, "g": g})
+        tree = LargestMagnitude(width - 1, n)
+        place(m, platform, "amax_tree", tree, kind="amax")
+        for i in range(n):
+            magnitude = at.x.word_select(i, width)[:-1]
+            m.d.comb += tree.magnitudes.word_select(i, width - 1).eq(magnitude)
+        at = pipe.cut("a", {"amax": tree.largest, "x": at.x, "g": at.g})
+        amax = ScaledAmax(s)
+        place(m, platform, "scaled_amax", amax)
+        m.d.comb += [amax.largest.eq(at.amax), amax.g.eq(at.g)]
+        found = []
+        for i in range(n):
+            near = ScaledNear(s)
+            place(m, platform, f"near{i}", near, kind="near")
+            m.d.comb += [near.x.eq(at.x.word_select(i, width)), near.start.eq(amax.start)]
+            found.append(near.near)
+        return Front(amax.amax, amax.reference, found)
 
     def word(self, m: Module, platform: object, at: Any, scale: Value) -> Value:
         """The output word under a scale (spec §11.2).
@@ -146,15 +196,12 @@ class TableSelect(Limited):
         m = Module()
         s, n = self.shapes, self.lanes
         pipe = Chain(m, platform, self.variant.cuts, self.i)
-        at = self.front(m, platform, pipe)
+        front = self.front(m, platform, pipe)
         encoder = CandidateEncoder(s.lanes, numbered=False)
         place(m, platform, "candidate_encoder", encoder, kind="candidates")
-        reference = Signal(s.lanes.exponent_bits)
-        m.d.comb += [encoder.amax.eq(at.amax), reference.eq(reference_of(s, at.amax))]
-        kept = {"six": encoder.scales[0], "four": encoder.scales[1], "reference": reference,
-                "infinite": at.amax.exponent.all(),
-                **numbered(self.near(m, platform, at, reference))}  # fmt: skip
-        at = pipe.cut("s", {"amax": at.amax, **kept})
+        m.d.comb += encoder.amax.eq(front.amax)
+        kept = {"six": encoder.scales[0], "four": encoder.scales[1], **front.fields}
+        at = pipe.cut("s", {"amax": front.amax, **kept})
 
         table = TableOfAmax(s)
         place(m, platform, "table", table)

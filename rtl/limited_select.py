@@ -12,11 +12,10 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 
 from rtl.bits import reaches
 from rtl.candidates import CandidateEncoder
-from rtl.chain import Chain, numbered
+from rtl.chain import Chain
 from rtl.hierarchy import place
 from rtl.limited import Limited
 from rtl.limited_error import LimitedMerit, Limits, NearestCode, Seen, tripled
-from rtl.limited_lanes import reference_of
 from rtl.limited_table import step
 from rtl.select import FirstLargest, keep_best, take_turns
 
@@ -94,19 +93,13 @@ class LimitedSelect(_Comparing):
         m = Module()
         s, count = self.shapes, self.variant.candidates
         pipe = Chain(m, platform, self.variant.cuts, self.i)
-        at = self.front(m, platform, pipe)
+        front = self.front(m, platform, pipe)
         encoder = CandidateEncoder(s.lanes, numbered=False)
         place(m, platform, "candidate_encoder", encoder, kind="candidates")
-        reference = Signal(s.lanes.exponent_bits)
         decided = Signal()
-        m.d.comb += [
-            encoder.amax.eq(at.amax),
-            reference.eq(reference_of(s, at.amax)),
-            decided.eq(self.decided(at.amax)),
-        ]
+        m.d.comb += [encoder.amax.eq(front.amax), decided.eq(self.decided(front.amax))]
         kept = {f"scale{k}": scale for k, scale in enumerate(encoder.scales)}
-        kept |= {"reference": reference, "infinite": at.amax.exponent.all(), "decided": decided}
-        kept |= numbered(self.near(m, platform, at, reference))
+        kept |= {"decided": decided, **front.fields}
         at = pipe.cut("s", kept)
         compared, needed = self.limits(m, platform, at, count)
         at = pipe.cut("t", {**{name: at[name] for name in kept}, **compared, **needed})
@@ -136,21 +129,17 @@ class LimitedInTurn(_Comparing):
         m = Module()
         s, last = self.shapes, self.variant.candidates - 1
         pipe = Chain(m, platform, self.variant.cuts, self.i)
-        at = self.front(m, platform, pipe)
+        front = self.front(m, platform, pipe)
         number = take_turns(m, pipe, self.variant.candidates)
         encoder = CandidateEncoder(s.lanes, numbered=True)
         place(m, platform, "candidate_encoder", encoder, kind="candidates")
-        reference = Signal(s.lanes.exponent_bits)
         about = Signal(3)
         m.d.comb += [
-            encoder.amax.eq(at.amax),
+            encoder.amax.eq(front.amax),
             encoder.number.eq(number),
-            reference.eq(reference_of(s, at.amax)),
-            about.eq(Cat(~number.any(), number == last, self.decided(at.amax))),
+            about.eq(Cat(~number.any(), number == last, self.decided(front.amax))),
         ]
-        kept = {"scale0": encoder.scales[0], "reference": reference, "about": about,
-                "infinite": at.amax.exponent.all(),
-                **numbered(self.near(m, platform, at, reference))}  # fmt: skip
+        kept = {"scale0": encoder.scales[0], "about": about, **front.fields}
         at = pipe.cut("s", kept)
         compared, needed = self.limits(m, platform, at, 1)
         at = pipe.cut("t", {**{name: at[name] for name in kept}, **compared, **needed})

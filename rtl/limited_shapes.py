@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from amaranth.lib import data
 
 from emulator.formats import Format
 from rtl.limited_variant import LimitedVariant
+from rtl.scaled_scale import plain_shapes
+from rtl.scaled_shapes import ScaledShapes
 from rtl.shapes import Shapes
 
 TABLE_BITS = 5
@@ -22,24 +24,41 @@ class LimitedShapes:
     Behind amax a lane's exponent is *below*, the number of binades below a reference that all
     lanes share: the exponent of amax, or the one from which on every magnitude code is 7 under
     every scale, if amax is larger.
+
+    Attributes:
+        lanes: shapes of the scale encoder and the elements; under a tensor scale g, a power of
+            two, those of numbers that are divided by g.
+        block_size: number of lanes.
+        bits: of a lane as the choice sees it (spec §17.1).
+        scaled: shapes of the numbers as they come, under a tensor scale.
     """
 
     lanes: Shapes
     block_size: int
     bits: int
+    scaled: ScaledShapes | None = None
 
     @classmethod
     def of(cls, variant: LimitedVariant) -> LimitedShapes:
         """The shapes of a variant."""
         r = variant.recipe
-        # Candidates of 4o6t are those of 4o6 (spec §17).
-        lanes = Shapes(variant.input, r.scale, variant.candidate_rule, r.prevent_zero)
-        return cls(lanes, r.block_size, r.error_bits or TABLE_BITS)
+        rule = variant.candidate_rule  # candidates of 4o6t are those of 4o6 (spec §17)
+        bits = r.error_bits or TABLE_BITS
+        if r.tensor_scale is None:
+            lanes = Shapes(variant.input, r.scale, rule, r.prevent_zero)
+            return cls(lanes, r.block_size, bits)
+        scaled = replace(ScaledShapes.scaled(r, variant.input), rule=rule)
+        return cls(plain_shapes(scaled), r.block_size, bits, scaled)
 
     @property
     def scale(self) -> Format:
         """The scale format."""
         return self.lanes.scale
+
+    @property
+    def input_bits(self) -> int:
+        """Bits of a number as it comes."""
+        return (self.scaled or self.lanes).input.width
 
     @property
     def fraction_bits(self) -> int:

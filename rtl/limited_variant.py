@@ -57,10 +57,10 @@ class LimitedVariant(QuantizerVariant):
         r = self.recipe.require_available()
         if not self.cuts:
             object.__setattr__(self, "cuts", DEFAULT_CUTS[self.turn])
-        if r.tensor_scale is not None:
+        if r.tensor_scale not in (None, "hp2"):
             raise NotAvailableError(
                 f"{r.name}: hardware for tensor scale {r.tensor_scale!r} with a selection of "
-                "limited width is not available yet"
+                "limited width is not available yet (only for none and hp2)"
             )
         if r.sr_bits is not None:
             raise NotAvailableError(

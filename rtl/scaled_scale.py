@@ -151,6 +151,11 @@ def plain_shapes(s: ScaledShapes) -> Shapes:
     return Shapes(BF16, s.scale, s.rule, s.prevent_zero)
 
 
+def plain_offset(s: ScaledShapes) -> int:
+    """Exponent of such an encoder's key, plus the field of g, less the exponent of a number."""
+    return s.base - s.input.bias + s.g_bias + BF16.bias - plain_shapes(s).base
+
+
 def plain_key(m: Module, s: ScaledShapes, amax: data.View, special: Value, g: Value) -> data.View:
     """The key of amax / g for such an encoder.
 
@@ -162,7 +167,7 @@ def plain_key(m: Module, s: ScaledShapes, amax: data.View, special: Value, g: Va
         g: exponent field of the tensor scale.
     """
     plain = plain_shapes(s)
-    offset = s.base - s.input.bias + s.g_bias + BF16.bias - plain.base
+    offset = plain_offset(s)
     last = plain.infinity_exponent - 1  # its binade saturates
     key = Signal(plain.key)
     wide = Signal(
