@@ -20,6 +20,7 @@ LIMITED_HARDWARE = pairwise(
         "rule": ("4o6", "3c", "6c"),
         "bits": tuple(str(bits) for bits in ERROR_BITS),
         "pz": ("", "-pz"),
+        "tensor": ("", "-hp2"),
         "cuts": CUTS,
         "turn": ("", "-turn"),
         "block": ("2", "4", "8", "16", "32"),
@@ -32,6 +33,7 @@ TABLE_HARDWARE = pairwise(
     {
         "scale": SCALES,
         "pz": ("", "-pz"),
+        "tensor": ("", "-hp2"),
         "cuts": (*CUTS[1:], "t", "ef", "is"),
         "block": ("2", "4", "8", "16", "32"),
         "input": INPUTS,
@@ -44,8 +46,8 @@ def limited_hardware_unit(unit: int) -> int:
     """Directed and random words, with pauses, through a quantizer that compares errors."""
     c = LIMITED_HARDWARE[unit]
     cuts = f"-cut{c['cuts']}" if c["cuts"] else ""
-    name = f"{c['scale']}-{c['rule']}-e{c['bits']}{c['pz']}-b{c['block']}-{c['input']}{c['turn']}"
-    return _words(f"quantizer-{name}{cuts}")
+    recipe = f"{c['scale']}-{c['rule']}-e{c['bits']}{c['pz']}{c['tensor']}-b{c['block']}"
+    return _words(f"quantizer-{recipe}-{c['input']}{c['turn']}{cuts}")
 
 
 def table_hardware_unit(unit: int) -> int:
@@ -135,9 +137,9 @@ def jobs() -> list[Job]:
     simulated, netlists = "cocotb and Verilator with kernels", "gates with reference"
     area = (*SOURCES, "compare/*.py", "tests/compare/test_limited_area.py")
     rows = [
-        ("quantizers of limited width, pairs of rule, width, input, block size, cuts, turns",
+        ("quantizers of limited width, pairs of rule, width, input, block size, cuts, turns, hp2",
          simulated, "spec §12, §17.4", "limited_hardware_unit", len(LIMITED_HARDWARE), SOURCES),
-        ("quantizers with a table, pairs of input, block size, cuts",
+        ("quantizers with a table, pairs of input, block size, cuts, hp2",
          simulated, "spec §12, §17.7", "table_hardware_unit", len(TABLE_HARDWARE), SOURCES),
         ("quantizers of limited width, clamped scales",
          "Verilator with kernels", "spec §17.4, §17.7", "limited_clamped_unit", len(CLAMPED),

@@ -12,6 +12,7 @@ from rtl.element import Element
 from rtl.limited_cells import TableOfAmax
 from rtl.limited_error import LimitedMerit, Limits, NearestCode, tripled
 from rtl.limited_lanes import Below, NearElement, NearThresholds, reference_of
+from rtl.limited_scaled import ScaledAmax, ScaledNear, reference_bits
 from rtl.limited_shapes import LimitedShapes
 from rtl.limited_table import CELLS
 from rtl.thresholds import ThresholdGenerator
@@ -84,6 +85,57 @@ class OneLane(wiring.Component):
                 merit.triple[i].eq(triple),
                 merit.magnitude[i].eq(nearest.magnitude),
             ]
+        return m
+
+
+class OneAmax(wiring.Component):
+    """`ScaledAmax` with plain ports."""
+
+    def __init__(self, shapes: LimitedShapes) -> None:
+        self.shapes = shapes
+        assert shapes.scaled is not None
+        super().__init__(
+            {
+                "largest": In(shapes.scaled.key.size),
+                "g": In(shapes.scaled.g.size),
+                "amax": Out(shapes.lanes.key.size),
+                "reference": Out(shapes.lanes.exponent_bits),
+                "start": Out(reference_bits(shapes)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        me: Any = self
+        m.submodules.unit = unit = ScaledAmax(self.shapes)
+        m.d.comb += [
+            unit.largest.as_value().eq(me.largest),
+            unit.g.as_value().eq(me.g),
+            me.amax.eq(unit.amax.as_value()),
+            me.reference.eq(unit.reference),
+            me.start.eq(unit.start),
+        ]
+        return m
+
+
+class OneNear(wiring.Component):
+    """`below` of `ScaledNear`."""
+
+    def __init__(self, shapes: LimitedShapes) -> None:
+        self.shapes = shapes
+        super().__init__(
+            {
+                "x": In(shapes.input_bits),
+                "start": In(reference_bits(shapes)),
+                "below": Out(shapes.below_bits),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        me: Any = self
+        m.submodules.unit = unit = ScaledNear(self.shapes)
+        m.d.comb += [unit.x.eq(me.x), unit.start.eq(me.start), me.below.eq(unit.near.below)]
         return m
 
 

@@ -14,13 +14,14 @@ from amaranth.lib import wiring
 from emulator.errors import FinescaleError, NotAvailableError
 from emulator.formats import BF16, FORMATS, UE4M3, UE5M3
 from emulator.recipes import LIMITED_SELECTIONS, recipe
+from emulator.reference import floor_log2
 from rtl.limited_cells import CellValue, TableChoice
 from rtl.limited_lanes import Below
 from rtl.limited_table import intervals
 from rtl.limited_variant import LimitedVariant
 from rtl.variants import quantizer, variant
 from tests.rtl.limited_spaces import element_space, gates, lane_space, shapes, table_space
-from tests.rtl.limited_units import Tables
+from tests.rtl.limited_units import OneAmax, OneNear, Tables
 from tests.rtl.simulation import testbench, through
 from tests.rtl.test_quantizer import pack, required
 from tests.spec_examples import Example, examples, floats
@@ -28,7 +29,7 @@ from tests.spec_examples import Example, examples, floats
 
 def has_gates(name: str) -> bool:
     r = recipe(name)
-    return r.limited and r.tensor_scale is None and r.block_size <= 32
+    return r.limited and r.tensor_scale is None and r.block_size <= 32  # hp2: see below
 
 
 EXAMPLES = [e for e in examples() if e.verb == "quantize" and has_gates(e.subject)]
@@ -190,6 +191,49 @@ def test_below(selection: str, x: str) -> None:
     assert (out["below"].astype(np.int64) == want).all() and len(want) > 500
 
 
+GIVEN = (1, 2, 60, 96, 100, 110, 118, 127, 128, 140, 150, 170, 200, 253, 254)
+"""Exponent fields of tensor scales (spec §14.5)."""
+
+
+def exponents(patterns: np.ndarray, x: str) -> np.ndarray:
+    """floor(log2) of magnitude patterns, -1000 of zero, 1000 of infinity and NaN."""
+    fmt = FORMATS[x]
+    values = [fmt.value(int(p)) if fmt.is_finite(int(p)) else None for p in patterns]
+    return np.array([1000 if v is None else floor_log2(v) if v else -1000 for v in values])
+
+
+@pytest.mark.parametrize("x", ["bf16", "fp16"])
+def test_amax_and_lanes_under_powers_of_two(x: str) -> None:
+    """spec §14.7, §17.1: all numbers under many tensor scales, each beside amaxes of all kinds."""
+    s, fmt = shapes("ue5m3-4o6t-hp2", x), FORMATS[x]
+    assert s.saturation is not None
+    amaxes = np.arange(1 << fmt.magnitude_bits, dtype=np.uint32)[:: 1 if x == "fp16" else 7]
+    exact = exponents(amaxes, x)
+    lanes = np.arange(1 << fmt.magnitude_bits, dtype=np.uint32)[::5]
+    lane_exact = exponents(lanes, x)
+    special = 1000
+    amax_gates, near_gates = gates(OneAmax(s)), gates(OneNear(s))
+    compared = 0
+    for field in GIVEN:
+        out = amax_gates.run(largest=amaxes, g=np.full(len(amaxes), field, np.uint32))
+        offset = 127 - s.lanes.base - (field - 127)
+        wide = exact + offset
+        want = np.clip(wide, 0, s.saturation)
+        want[exact == special] = s.saturation
+        assert (out["reference"].astype(np.int64) == want).all()
+        top = s.saturation - offset  # exponent of the reference where amax is larger
+        for at in range(0, len(amaxes), len(amaxes) // 9):
+            if wide[at] < 0:
+                continue  # all codes are 0, whatever lanes count from
+            start = np.full(len(lanes), out["start"][at], np.uint32)
+            near = near_gates.run(x=lanes, start=start)["below"].astype(np.int64)
+            kept = (lane_exact <= exact[at]) & ((lane_exact != special) | (exact[at] == special))
+            below = np.clip(min(exact[at], top) - lane_exact, 0, 7)
+            assert (near == below)[kept].all(), (field, at)
+            compared += kept.sum()
+    assert compared > 10**5
+
+
 def test_widths() -> None:
     """Lemma 2 of spec §17.3: merits leave out the bits that no scale has."""
     s = shapes("ue5m3-4o6-e6")
@@ -201,7 +245,7 @@ def test_widths() -> None:
 # --- names
 
 
-@pytest.mark.parametrize("selection", LIMITED_SELECTIONS)
+@pytest.mark.parametrize("selection", [*LIMITED_SELECTIONS, "ue4m3-4o6t-hp2", "ue5m3-6c-e9-pz-hp2"])
 @pytest.mark.parametrize(("turn", "cuts"), [(False, ""), (True, ""), (True, "o"), (False, "ief")])
 def test_names(selection: str, turn: bool, cuts: str) -> None:
     r = recipe(f"{selection}-b8")
