@@ -41,22 +41,26 @@ class Sixth(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """The constant is (2**25 + 1) / 3: divide S next to itself by 3, bit by bit."""
+        """The constant is (2**25 + 1) / 3: divide S next to itself by 3, from its lowest bit on."""
         m = Module()
         value = Cat(self.fraction, Const(1, 1))
         size = 2 * SIGNIFICAND
+        dividend = Cat(value, Const(0, 1), value)
         product = Signal(size)
-        one, two = Const(0, 1), Const(0, 1)  # what the remainder is
-        for i in reversed(range(size + 1)):
-            bit = Cat(value, Const(0, 1), value)[i]
-            if i < size:
-                m.d.comb += product[i].eq(two | (one & bit))
-            rest = Signal(2, name=f"rest{i}")
+        # What is tripled is the product: it is the dividend less twice itself. As there is no
+        # remainder, each bit follows from those below it.
+        last: Value = Const(0, 1)
+        borrow: Value = Const(0, 1)
+        for i in range(size):
+            bit, owed = Signal(name=f"bit{i}"), Signal(name=f"borrow{i}")
+            differ = Signal(name=f"differ{i}")
             m.d.comb += [
-                rest[0].eq(Mux(bit, ~(one | two), two)),
-                rest[1].eq(Mux(bit, two, one)),
+                differ.eq(dividend[i] ^ last),
+                bit.eq(differ ^ borrow),
+                owed.eq(Mux(differ, last, borrow)),
+                product[i].eq(bit),
             ]
-            one, two = rest[0], rest[1]
+            last, borrow = bit, owed
 
         top = product[-1]
         last = size - SIGNIFICAND - 1  # of the bits that are kept, if there is no carry
