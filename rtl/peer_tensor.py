@@ -49,31 +49,28 @@ class Sixth(wiring.Component):
         product = Signal(size)
         # What is tripled is the product: it is the dividend less twice itself. As there is no
         # remainder, each bit follows from those below it.
-        last: Value = Const(0, 1)
+        before: Value = Const(0, 1)
         borrow: Value = Const(0, 1)
         for i in range(size):
             bit, owed = Signal(name=f"bit{i}"), Signal(name=f"borrow{i}")
             differ = Signal(name=f"differ{i}")
             m.d.comb += [
-                differ.eq(dividend[i] ^ last),
+                differ.eq(dividend[i] ^ before),
                 bit.eq(differ ^ borrow),
-                owed.eq(Mux(differ, last, borrow)),
+                owed.eq(Mux(differ, before, borrow)),
                 product[i].eq(bit),
             ]
-            last, borrow = bit, owed
+            before, borrow = bit, owed
 
         top = product[-1]
-        last = size - SIGNIFICAND - 1  # of the bits that are kept, if there is no carry
-        kept, half, sticky, lowest = Signal(SIGNIFICAND), Signal(), Signal(), Signal()
-        total = Signal(SIGNIFICAND + 1)
+        last = size - SIGNIFICAND - 1  # of the bits that are kept, below the top
+        kept, half = Signal(SIGNIFICAND), Signal()
         m.d.comb += [
             kept.eq(Mux(top, product[last + 1 :], product[last:-1])),
-            lowest.eq(kept[0]),
             half.eq(Mux(top, product[last], product[last - 1])),
-            sticky.eq(product[: last - 1].any() | (top & product[last - 1])),
-            total.eq(kept + (half & (sticky | lowest))),
-            self.sixth.eq(total[:FLOAT_FRACTION]),
-            self.carry.eq(top | total[-1]),
+            # No product is a tie, and none rounds up to the next binade (lemma of spec §25).
+            self.sixth.eq((kept + half)[:FLOAT_FRACTION]),
+            self.carry.eq(top),
         ]
         return m
 
