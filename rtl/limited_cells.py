@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 from rtl.bits import reaches
 from rtl.columns import Columns
 from rtl.limited_shapes import LimitedShapes
-from rtl.limited_table import CELLS, Interval, intervals, scale_value, step
+from rtl.limited_table import CELLS, Interval, intervals, scale_value, sparse, step
 from rtl.shapes import floor_log2
 
 VALUE_BITS = 4
@@ -23,7 +23,8 @@ class TableOfAmax(wiring.Component):
 
     Amaxes with one table have one line, and each bit of a value is the OR of the lines that set
     it, or of those that clear it, whichever are fewer. Lines whose tables differ only in cells
-    that none of their lanes can be in are one.
+    that none of their lanes can be in are one. Where the sum is positive anyhow, by amax alone,
+    the cells below its binade hold 0 (`sparse`).
 
     Args:
         shapes: widths; their scale format has one table for all its normal scales.
@@ -90,12 +91,13 @@ class TableOfAmax(wiring.Component):
         for interval, span in sorted(spans, key=lambda pair: -pair[0].top):
             if interval.table is None:
                 continue
+            wanted = sparse(interval.table, interval.top)
             for table, _, selected in lines:
-                if table[: interval.top] == interval.table[: interval.top]:
+                if table[: interval.top] == wanted[: interval.top]:
                     selected.append(span)
                     break
             else:
-                lines.append((interval.table, interval.top, [span]))
+                lines.append((wanted, interval.top, [span]))
         return [(table, top, Cat(*selected)) for table, top, selected in lines]
 
     def _pattern(self, interval: Interval) -> int:

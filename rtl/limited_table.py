@@ -113,3 +113,15 @@ def intervals(fmt: Format, prevent_zero: bool) -> list[Interval]:
             top = 8 + most // 2
         found.append(Interval(start, beyond, table, top))
     return found
+
+
+def sparse(table: Table, top: int) -> Table:
+    """A table with the same choices (spec §17.7), with zeros where they do.
+
+    If no value is negative and those of amax's binade are positive, every sum is positive, since
+    amax is one of the lanes; so it is with zeros in all cells below.
+    """
+    below = 15  # cells 1 to 15 lie below amax's binade
+    if min(table[:top]) < 0 or min(table[below:top]) == 0:
+        return table
+    return (0,) * below + table[below:]
