@@ -198,6 +198,10 @@ def memory(
         list[str] | None,
         typer.Argument(metavar="UNIT", help="Tensor quantizers of the points; all if none."),
     ] = None,
+    liberty: Annotated[
+        list[Path] | None,
+        typer.Option("--liberty", metavar="FILE", help="Map the units to these cells, too."),
+    ] = None,
     folder: Folder = Path("build/study"),
     report: Page = None,
     as_json: Json = False,
@@ -208,19 +212,24 @@ def memory(
     per cycle. All bytes are compared with the emulator's, and the figures with a closed formula; 1
     is returned if any of them differs. What is simulated is kept in build/cache.
     """
+    from compare.liberty import read_library
+    from compare.memory import ELEMENTS
     from compare.memory_report import write_memory
     from compare.memory_study import chosen_points, study_memory
     from compare.table import as_rich
     from emulator.errors import MismatchError
 
     points = chosen_points(units or ())
+    library = read_library(liberty) if liberty else None
     with progress("study", off=as_json) as show, _kept():
-        found = study_memory(points, units=units or (), progress=show)
+        found = study_memory(points, units=units or (), library=library, progress=show)
     paths = write_memory(found, folder, report)
     if as_json:
         print_json(found.to_json())
     else:
         show_table(as_rich(found.grid(), f"{len(found.points)} points, all bytes compared."))
+        say()
+        show_table(as_rich(found.whole_grid(), f"One tensor of {ELEMENTS:,} elements."))
         say(", ".join(map(str, paths)))
     if found.problems:
         raise MismatchError("\n".join(found.problems))

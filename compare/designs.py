@@ -1,4 +1,4 @@
-"""Designs by name: the variants, and the combinational units inside them that tables speak of."""
+"""Designs by name: variants, tensor quantizers, and combinational units inside them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from emulator.errors import UnknownNameError, near
+from emulator.errors import NotAvailableError, UnknownNameError, near
 from emulator.formats import FORMATS
-from rtl.variants import UNITS, variant
+from rtl.package import exported
+from rtl.tensor_quantizer_variant import TensorQuantizerVariant
+from rtl.variants import UNITS
 
 if TYPE_CHECKING:
     from amaranth.lib import wiring
@@ -19,7 +21,7 @@ class Design:
     """Something to be mapped.
 
     Attributes:
-        name: of a variant, or of one of `UNITS_INSIDE`.
+        name: of a variant, a tensor quantizer or one of `UNITS_INSIDE`.
         top: name of its Verilog module.
     """
 
@@ -32,11 +34,11 @@ class Design:
         Raises:
             ToolError: if yosys is missing or fails.
         """
-        from rtl.verilog import convert, to_verilog
+        from rtl.verilog import convert
 
         if self.name in UNITS_INSIDE:
             return convert(UNITS_INSIDE[self.name](), self.top)
-        return to_verilog(variant(self.name))
+        return exported(self.name).verilog()
 
 
 def _block_sum(lanes: int) -> Callable[[], wiring.Component]:
@@ -96,7 +98,8 @@ def design(name: str) -> Design:
     Raises:
         UnknownNameError: if it is neither a variant's nor that of a unit inside; near names are
             listed.
-        ValueError, NotAvailableError: if a part of a variant's name is out of its range.
+        ValueError, NotAvailableError: if a part of a variant's name is out of its range, or if it
+            is a tensor quantizer with a buffer, which is no matter of gates.
     """
     if name in UNITS_INSIDE:
         return Design(name, name.replace("-", "_"))
@@ -105,5 +108,10 @@ def design(name: str) -> Design:
             f"unknown design {name!r}{near(name, UNITS_INSIDE)}: neither a variant nor one of "
             f"{', '.join(UNITS_INSIDE)}"
         )
-    found = variant(name)
+    found = exported(name)
+    if isinstance(found, TensorQuantizerVariant) and found.buffer:
+        raise NotAvailableError(
+            f"{found}: its buffer of {8 * found.buffer * found.block_bytes:,} bits is a memory, "
+            "which a mapping to cells would make of flip-flops"
+        )
     return Design(found.name, found.module)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from compare.cache import write_atomically
 from compare.memory import ELEMENTS, MEMORIES
-from compare.memory_study import MemoryStudy
+from compare.memory_study import MAPPED_WIDTH, MemoryStudy
 from compare.report import template
 
 
@@ -19,6 +19,7 @@ def memory_page(study: MemoryStudy, picture: str) -> str:
         elements=ELEMENTS,
         memories=MEMORIES,
         table=study.grid().markdown(),
+        mapped_width=MAPPED_WIDTH,
         whole=study.whole_grid().markdown(),
         compared=sum(m.compared for m in study.points),
     )

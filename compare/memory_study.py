@@ -6,18 +6,21 @@ interrupted study goes on where it stopped.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache as remembered
 from pathlib import Path
 from typing import Any
 
 from cocotb_tests.memory_points import POINTS, Point
 from compare.cache import FOLDER, ROOT, source_digest
+from compare.liberty import Library
 from compare.mapping import Memory as Kept
 from compare.mapping import NotCachedError, tool_versions
 from compare.memory import ELEMENTS, MEMORIES, Traffic, traffic, whole_tensor
-from compare.table import Grid
+from compare.study import map_all
+from compare.synthesis import SCRIPTS, Synthesis
+from compare.table import Grid, ge_text
 from compare.workers import WORKERS, run_all
 from emulator.errors import UnknownNameError, near
 from emulator.version import SPEC_VERSION
@@ -37,6 +40,9 @@ WHOLE = (
     "ue4m3-absmax-hp2-b16-bf16-two",
 )
 """Tensor quantizers whose figures for one tensor of `ELEMENTS` elements the study shows."""
+
+MAPPED_WIDTH = 32
+"""Bytes per cycle of those that are mapped: one quantizer each."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -73,11 +79,16 @@ class MemoryStudy:
         points: in their order.
         command: the command line that makes it again.
         versions: of the tools and of the specification.
+        areas: by the names of `WHOLE` what mapping at `MAPPED_WIDTH` gave; empty if nothing was
+            mapped. There is none for a unit with a buffer.
+        library: name of the cell library, or None.
     """
 
     points: tuple[Measured, ...]
     command: str
     versions: dict[str, str]
+    areas: Mapping[str, Synthesis] = field(default_factory=dict)
+    library: str | None = None
 
     @property
     def problems(self) -> list[str]:
@@ -100,13 +111,17 @@ class MemoryStudy:
     def whole_grid(self) -> Grid:
         """Cycles and bytes of one tensor in the memory systems, by the formula."""
         headings = ("unit", *(f"{n} cycles" for n in MEMORIES), "read", "written")
+        headings += ("logic GE", "registers GE") if self.areas else ()
         rows = []
         for rest in WHOLE:
             v = tensor_quantizer(f"tensor-quantizer-{rest}")
             found = whole_tensor(v)
             any_ = next(iter(found.values()))
             cycles = [f"{found[name].cycles:,}" for name in MEMORIES]
-            rows.append((v.name, *cycles, f"{any_.read:,}", f"{any_.written:,}"))
+            row = (v.name, *cycles, f"{any_.read:,}", f"{any_.written:,}")
+            area = self.areas.get(rest)
+            gates = ("", "") if area is None else (ge_text(area.logic), ge_text(area.registers))
+            rows.append((*row, *gates) if self.areas else row)
         return Grid(headings, tuple(rows))
 
     def to_json(self) -> dict[str, Any]:
@@ -138,6 +153,16 @@ class MemoryStudy:
                 "units": {
                     v.name: {n: asdict(t) for n, t in whole_tensor(v).items()}
                     for v in (tensor_quantizer(f"tensor-quantizer-{rest}") for rest in WHOLE)
+                },
+                "library": self.library,
+                "mapped_width": MAPPED_WIDTH,
+                "areas": {
+                    f"tensor-quantizer-{rest}": {
+                        "logic_ge": asdict(area.logic),
+                        "registers_ge": asdict(area.registers),
+                        "flip_flops": area.flip_flops,
+                    }
+                    for rest, area in self.areas.items()
                 },
             },
         }
@@ -187,6 +212,7 @@ def study_memory(
     points: Sequence[Point] = POINTS,
     *,
     units: Sequence[str] = (),
+    library: Library | None = None,
     progress: Progress | None = None,
     cache: Path | None = None,
     workers: int = WORKERS,
@@ -196,6 +222,7 @@ def study_memory(
     Args:
         points: what to simulate.
         units: the names that the points were chosen by, for the record.
+        library: cells to map the units of `WHOLE` to, or None to map nothing.
         progress: called with the name of the unit whose points are done, how many points are done
             and how many there are.
         cache: folder of kept results.
@@ -224,9 +251,39 @@ def study_memory(
     if missing:
         for job, measured in run_all(_simulate, missing, workers):
             done(job.name, measured)
-    command = " ".join(["finescale study memory", *units])
+    command = ["finescale study memory", *units]
+    areas: dict[str, Synthesis] = {}
+    if library is not None:
+        command += [f"--liberty {path.name}" for path in library.paths]
+        areas = _areas(library, progress, home, workers)
     versions = {**tool_versions("finescale"), "spec": SPEC_VERSION, **tool_versions(*PACKAGES)}
-    return MemoryStudy(tuple(found[p] for p in points), command, versions)
+    return MemoryStudy(
+        tuple(found[p] for p in points),
+        " ".join(command),
+        versions,
+        areas,
+        None if library is None else library.name,
+    )
+
+
+def _areas(
+    library: Library, progress: Progress | None, home: Path, workers: int
+) -> dict[str, Synthesis]:
+    """Gates of the units of `WHOLE` that have no buffer."""
+    names = {}
+    for rest in WHOLE:
+        v = replace(tensor_quantizer(f"tensor-quantizer-{rest}"), width=MAPPED_WIDTH)
+        if not v.buffer:
+            names[rest] = v.name
+    mapped = map_all(
+        list(names.values()),
+        library,
+        tuple(SCRIPTS),
+        progress=progress,
+        cache=home,
+        workers=workers,
+    )
+    return {rest: mapped[name] for rest, name in names.items()}
 
 
 def _simulate(job: _Job, *, compute: bool = True) -> list[Measured]:

@@ -19,8 +19,9 @@ WORDS = 20_000
 _BLOCKS, _INPUTS = ("2", "4", "8", "16", "32"), ("bf16", "fp16", "fp32")
 _WIDTHS, _READS = ("16", "32", "64", "128"), ("1", "7", "64", "512")
 _COMMON = {"block": _BLOCKS, "input": _INPUTS, "width": _WIDTHS, "reads": _READS}
-_ONE = ("ue5m3-absmax", "ue4m3-absmax-pz", "e8m0-floor", "ue5m3-3c")
+_ONE = ("ue5m3-absmax", "ue4m3-absmax-pz", "e8m0-floor", "ue5m3-3c", "ue4m3-top2")
 _SCALED = ("ue4m3-absmax-h", "ue4m3-absmax-h256", "ue5m3-absmax-pz-hbf16", "ue4m3-absmax-hp2")
+_SCALED += ("ue4m3-4o6-hp2",)
 
 MATRIX = tuple(
     f"tensor-quantizer-{c['selection']}-b{c['block']}-{c['input']}{c['turn']}-{c['schedule']}"

@@ -11,13 +11,18 @@ import pytest
 
 from cocotb_tests.memory_points import POINTS, SMALL
 from compare import memory_study
+from compare.designs import design
+from compare.liberty import read_library
 from compare.memory import MEMORIES, Traffic
 from compare.memory_report import memory_page, write_memory
 from compare.memory_study import WHOLE, Measured, MemoryStudy, chosen_points, study_memory
-from emulator.errors import UnknownNameError
+from compare.synthesis import Mapped, Synthesis
+from emulator.errors import NotAvailableError, UnknownNameError
 from rtl.tensor_quantizer_variant import tensor_quantizer
+from tests.compare.cells import tiny
 
 CHOSEN = SMALL[:3]
+MAPPED = Mapped("area", 1234.0, 56.0, 14, 3, 1.0, {})
 
 
 @pytest.mark.slow
@@ -45,6 +50,26 @@ def test_study(tmp_path: Path) -> None:
         assert f"| tensor-quantizer-{rest} |" in page
     first = paths[2].read_bytes()
     assert first == (tmp_path / "pages" / "pictures" / "memory.svg").read_bytes()
+
+
+def test_areas_of_the_units(tmp_path: Path) -> None:
+    """Those without a buffer are mapped, with one quantizer each."""
+    asked: list[str] = []
+
+    def map_all(names: list[str], *_: object, **__: object) -> dict[str, Synthesis]:
+        asked.extend(names)
+        return {name: Synthesis("t", "cells", (MAPPED,)) for name in names}
+
+    library = read_library([tiny(tmp_path)])
+    with mock.patch.object(memory_study, "map_all", map_all):
+        found = study_memory((), library=library, cache=tmp_path)
+    assert len(asked) == len(WHOLE) - 1 and all(name.endswith("-w32") for name in asked)
+    assert all(design(name).name == name for name in asked)
+    page = memory_page(found, "x.svg")
+    assert page.count("| 1,234 | 56 |") == len(asked) and "cells of tiny" in page
+    assert "--liberty" in found.command and found.to_json()["whole_tensor"]["library"] == "tiny"
+    with pytest.raises(NotAvailableError, match="8,388,608 bits is a memory"):
+        design("tensor-quantizer-ue4m3-absmax-h-b16-bf16-local32768-w32")
 
 
 def measured(seen: Traffic, compared: int = 10) -> MemoryStudy:
