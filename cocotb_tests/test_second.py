@@ -6,6 +6,7 @@ Icarus where it is installed, else CXXRTL, which needs a C++ compiler alone: not
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from cocotb_tests.unit_vectors import COMMITTED, load
 from cocotb_tests.vectors import Vectors, gather
 from emulator.errors import FileFormatError, MismatchError, ToolError
 from rtl.variants import quantizer, variant
-from tests.rtl.mutants import mutant_verilog
+from tests.rtl import dot_mutants, mutants
 
 pytestmark = pytest.mark.slow
 
@@ -76,7 +77,26 @@ def test_one_wrong_bit_is_found(simulator: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("simulator", BOTH)
 def test_a_wrong_gate_is_found(simulator: str, tmp_path: Path) -> None:
     v = quantizer("quantizer-ue5m3-absmax-b4-bf16")
-    path = file_of(tmp_path, mutant_verilog(v, "wrong-tie"))
+    path = file_of(tmp_path, mutants.mutant_verilog(v, "wrong-tie"))
+    with pytest.raises(MismatchError, match="words differ"):
+        RUN[simulator](path, gather(v, 0, vectors=VECTORS))
+
+
+MUTANTS = [
+    ("quantizer-ue5m3-absmax-b4-bf16", "flipped-threshold", mutants.mutant_verilog),
+    ("quantizer-ue5m3-4o6-b2-bf16", "last-of-equals", mutants.select_mutant_verilog),
+    ("quantizer-ue5m3-4o6-b2-bf16", "blunt-lane", mutants.select_mutant_verilog),
+    ("quantizer-ue4m3-3c-b2-bf16-turn", "nothing-decided", mutants.select_mutant_verilog),
+    ("dot-ue4m3-b2-fp32", "subnormal-exponent", dot_mutants.mutant_verilog),
+]
+
+
+@pytest.mark.parametrize(("name", "fault", "text"), MUTANTS)
+def test_committed_vectors_of_units_catch(name: str, fault: str, text: Any, tmp_path: Path) -> None:
+    """The short vectors of golden_vectors/units find these faults; others need more words."""
+    v = variant(name)
+    path = file_of(tmp_path, text(v, fault))
+    simulator = "icarus" if plain.has_icarus() else "cxxrtl"
     with pytest.raises(MismatchError, match="words differ"):
         RUN[simulator](path, gather(v, 0, vectors=VECTORS))
 

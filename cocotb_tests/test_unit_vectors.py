@@ -66,6 +66,14 @@ def test_the_committed_set_is_intact() -> None:
     assert intact.expected_words > 10_000 and intact.reference_words > 1_000
 
 
+def test_sums_that_round_are_among_them() -> None:
+    """Some float32 results end in a 1: their rounding is seen (spec §16.4)."""
+    for name in ("dot-ue4m3-b2-fp32", "dot-ue4m3-b4-fp32-h"):
+        v = variant(name)
+        results = [v.output_layout.unpack(spec)["y"] for _, _, spec in load(FOLDER, v)]
+        assert sum(int((y & 1).sum()) for y in results) >= 5, name
+
+
 @pytest.mark.parametrize("name", FAMILIES)
 def test_both_computations_agree(name: str) -> None:
     """All stimuli of a unit, other random words than in the folder; some words of each."""

@@ -166,12 +166,16 @@ def _make(about: Subject[Any], name: str, words: int | None, most: int | None, s
 
 
 def _cut(v: Device, rows: Words, most: int | None) -> Words:
-    """Every k-th word; where words make sums, the first ones, up to the end of one (spec §11.6)."""
+    """Every k-th word; where words make sums, the words of every k-th sum (spec §11.6)."""
     if v.last_bit is None:
         return rows if most is None else rows[:: -(-len(rows) // most)]
-    ends = np.flatnonzero(emitting(v, rows)) + 1
-    kept = ends if most is None else ends[ends <= most]
-    return rows[: int(kept[-1]) if len(kept) else 0]
+    ends = (np.flatnonzero(emitting(v, rows)) + 1).tolist()
+    sums = list(zip([0, *ends], ends, strict=False))
+    for step in range(1, len(sums) + 1):
+        kept = sums[::step]
+        if most is None or sum(end - start for start, end in kept) <= most:
+            return np.concatenate([rows[start:end] for start, end in kept])
+    return rows[:0]
 
 
 def write(
