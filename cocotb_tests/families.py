@@ -19,7 +19,6 @@ FAMILIES = (
     "quantizer-ue4m3-absmax-b4-bf16",
     "quantizer-ue5m3-absmax-b4-bf16",
     "quantizer-ue4m3-absmax-h-b2-bf16",
-    "quantizer-ue4m3-absmax-h256-b2-bf16",
     "quantizer-ue4m3-absmax-hbf16-b2-bf16",
     "quantizer-ue5m3-absmax-hp2-b2-bf16",
     "quantizer-ue5m3-4o6-b2-bf16",
@@ -30,6 +29,14 @@ FAMILIES = (
     "quantizer-ue5m3-4o6t-hp2-b2-bf16",
     "quantizer-ue4m3-4o6-e6-hp2-b2-bf16",
     "quantizer-ue4m3-3c-e5-hp2-b2-bf16-turn",
+    "quantizer-ue4m3-4o6-hbf16-b2-bf16",
+    "quantizer-ue5m3-4o6-hp2-b2-bf16",
+    "quantizer-ue4m3-4o6-hbf16-b2-bf16-turn",
+    "quantizer-ue5m3-3c-hp2-b2-bf16-turn",
+    "quantizer-ue4m3-pop-b2-bf16",
+    "quantizer-ue5m3-top2-b2-bf16",
+    "quantizer-peer-te-nvfp4-b2-bf16",
+    "quantizer-peer-torchao-nvfp4-1level-b2-bf16",
     "quantizer-e8m0-fc-b4-bf16",
     "quantizer-e8m0-fc-b4-bf16-turn",
     "encode-ue5m3-bf16",
@@ -38,7 +45,6 @@ FAMILIES = (
     "dequantizer-e8m0-floor-b4-fp16",
     "dequantizer-ue5m3-absmax-b4-bf16",
     "dequantizer-ue4m3-absmax-h-b2-bf16",
-    "dequantizer-ue4m3-absmax-h256-b2-fp32",
     "dequantizer-ue4m3-absmax-hbf16-b2-fp32",
     "dequantizer-ue5m3-absmax-hp2-b4-fp16",
     "dot-ue5m3-b4-block",
@@ -57,6 +63,9 @@ FAMILIES = (
     "tensor-scale-hp2-ue5m3-bf16",
 )
 """Names of variants; small, so that building one takes a second or a few."""
+
+GIVEN = {None: "plain", "h": "float", "h256": "float", "hbf16": "float", "hp2": "power"}
+"""What words carry of a tensor scale: floats of 24 and 8 bits go through the same design."""
 
 STREAMS = (
     "quantizer-e8m0-floor-b2-bf16",
@@ -78,9 +87,11 @@ def family(v: Variant) -> str:
     if (r := getattr(v, "recipe", None)) is not None:
         words += [
             "values" if r.scale.has_zero else "powers",
-            r.tensor_scale or "plain",
+            GIVEN[r.tensor_scale],
             "exact" if r.error_bits is None else "limited",
         ]
+    if (peer := getattr(v, "peer", None)) is not None:
+        words.append(peer)
     if (a := getattr(v, "accumulation", None)) is not None:
         kind = getattr(v, "tensor_scale", None)
         # Behind the sum hbf16 and hp2 have gates of their own, the same ones for any accumulation.
@@ -106,8 +117,8 @@ def families() -> dict[str, list[str]]:
 def _every() -> Iterator[Variant]:
     """What the units compare by default, and a small quantizer of every recipe that has gates."""
     yield from (variant(name) for name in FAMILIES)
-    for unit in UNITS.values():
-        yield from unit.defaults()
+    for kind in _kinds(Variant):
+        yield from kind.defaults()
     for selection in (*ALL_SELECTIONS, *_limited()):
         for turn in ("", "-turn"):
             try:
@@ -116,6 +127,14 @@ def _every() -> Iterator[Variant]:
                 continue
             if v is not None:
                 yield v
+
+
+def _kinds(kind: type[Variant]) -> Iterator[type[Variant]]:
+    """The classes of variants that have defaults of their own."""
+    for found in kind.__subclasses__():
+        if "defaults" in vars(found):
+            yield found
+        yield from _kinds(found)
 
 
 def _limited() -> Iterator[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cocotb_tests import cxxrtl, plain, tools
@@ -145,8 +145,15 @@ def run_cxxrtl(
     return report
 
 
-def run_icarus(path: Path, given: Vectors, *, top: str | None = None, seed: int = 0) -> Report:
-    """Run words through the exported testbench and a Verilog file in Icarus.
+def run_icarus(
+    path: Path,
+    given: Vectors,
+    *,
+    top: str | None = None,
+    seed: int = 0,
+    runs: Sequence[tuple[str, ...]] = PAUSES,
+) -> Report:
+    """Run words through the exported testbench and a Verilog file in Icarus, once for each of runs.
 
     Raises:
         MismatchError: if a word differs, is unknown or missing, or the protocol is broken.
@@ -166,7 +173,7 @@ def run_icarus(path: Path, given: Vectors, *, top: str | None = None, seed: int 
         command += [f"-I{path.resolve().parent}", str(path.resolve())]
         said = tools.run(command, f"iverilog on {path}", cwd=folder, bare=True)
         _check_widths(said, f"{path}: {top}")
-        for arguments in PAUSES:
+        for arguments in runs:
             options = [a.format(seed=seed + 1) for a in arguments]
             report.driver_words += plain.run_bench(["vvp", "-n", "tb.vvp"], folder, *options)
     report.results = given.results("testbench")

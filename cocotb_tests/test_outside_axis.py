@@ -52,6 +52,7 @@ def test_a_frame_is_a_sum(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
     """Where words make sums, each frame gives a frame of one word (spec §22.3, §23.3)."""
     v = variant(name)
     given = gather(v, 1_000)
+    assert v.last_bit is not None
     assert v.last_bit == v.input_layout.width - 1  # so that the data are the bits below
     data = [f"{int(w, 16) & ~(1 << v.last_bit):x}" for w in to_hex(given.words, v.input_layout)]
     ends = np.flatnonzero(emitting(v, given.words)) + 1

@@ -15,11 +15,12 @@ import numpy as np
 from cocotb_tests.codec_subject import DecodeSubject, EncodeSubject
 from cocotb_tests.dequantizer_subject import DequantizerSubject
 from cocotb_tests.dot_subject import DotSubject
+from cocotb_tests.peer_subject import PeerSubject
 from cocotb_tests.quantizer_subject import QuantizerSubject
 from cocotb_tests.scaled_quantizer_subject import ScaledQuantizerSubject
 from cocotb_tests.subject import Subject, emitting
 from cocotb_tests.tensor_subject import TensorSubject
-from emulator import reference, reference_dot
+from emulator import reference, reference_dot, reference_peers
 from emulator.accumulation import accumulation, exact_bits, unit_exponent
 from emulator.blocks import BlockFormat
 from emulator.dot_layout import DotWords
@@ -32,6 +33,7 @@ from emulator.scaled_words import carried, expected_scaled_by_reference
 from rtl.codec_variant import DecodeVariant, EncodeVariant
 from rtl.dequantizer_variant import DequantizerVariant
 from rtl.dot_variant import DotVariant
+from rtl.peer_variant import PeerVariant
 from rtl.quantizer_variant import QuantizerVariant
 from rtl.tensor_variant import TensorAmaxVariant, TensorScaleVariant, TensorVariant
 
@@ -171,6 +173,20 @@ def _tensor_amax(v: TensorAmaxVariant, parts: dict[str, Any]) -> Words:
     return v.output_layout.pack(amax=np.array(found, v.output_layout.field("amax").dtype))
 
 
+def _peer(v: PeerVariant, words: Words) -> Words:
+    """Block by block (spec §25)."""
+    parts = v.input_layout.unpack(words)
+    found = []
+    for k, row in enumerate(parts["x"].tolist()):
+        if v.datapath.tensor:
+            s = FP32.value(int(parts["multiplier"][k, 0]))
+            found.append(reference_peers.te(row, v.input, s))
+        else:
+            found.append(reference_peers.torchao(row, v.input))
+    codes = np.array([c for _, c in found], np.uint8).reshape(-1, v.block_size)
+    return v.output_layout.pack(codes=codes, scale=np.array([s for s, _ in found], np.uint8))
+
+
 REFERENCES: dict[type[Subject[Any]], By] = {
     QuantizerSubject: _quantizer,
     ScaledQuantizerSubject: _scaled_quantizer,
@@ -179,6 +195,7 @@ REFERENCES: dict[type[Subject[Any]], By] = {
     DequantizerSubject: _dequantizer,
     DotSubject: _dot,
     TensorSubject: _tensor,
+    PeerSubject: _peer,
 }
 """How the words of each subject come about a second time."""
 
