@@ -54,6 +54,7 @@ LIMITS = (
     Limit("3c exact, in turn", "quantizer-ue5m3-3c-b16-bf16-turn-cuto", 16000, ""),
     Limit("6c exact, in turn", "quantizer-ue5m3-6c-b16-bf16-turn-cuto", 16000, ""),
     Limit("4o6 exact, side by side", "quantizer-ue5m3-4o6-b16-bf16-cuto", 24000, ""),
+    Limit("4o6 in its table form", "quantizer-ue5m3-4o6t-b16-bf16-cuto", 11000, ""),
     Limit(
         "exact sum of 16 E2M1 products",
         "block-sum-b16",

@@ -42,6 +42,7 @@ DESIGNS = (
     "quantizer-ue4m3-absmax-h-b16-bf16-cuto",
     "quantizer-ue5m3-4o6-b16-bf16-turn-cuto",
     "quantizer-ue5m3-4o6-b16-bf16-cuto",
+    "quantizer-ue5m3-4o6t-b16-bf16-cuto",
     "tensor-amax-bf16-x16",
     "tensor-scale-h-ue4m3-bf16",
     "encode-ue5m3-fp32",
