@@ -87,7 +87,7 @@ def export(
             from cocotb_tests.vectors import gather
 
             if not isinstance(v, Variant):
-                raise ValueError(f"{v} has no testbench: `finescale study memory` simulates it")
+                raise ValueError(f"{v} has no testbench: {_study(v)}")
             show(f"{v.name} testbench", number, 2 * len(chosen))
             benches[v.module] = bench_files(gather(v, blocks, vectors=vectors), interface)
         show("Verilog", len(chosen), 2 * len(chosen))
@@ -158,9 +158,12 @@ def simulate(
     """
     from cocotb_tests.second import SECOND, simulate_second
     from cocotb_tests.simulate import simulate as run
-    from rtl.variants import variant
+    from rtl.package import exported
+    from rtl.variant import Variant
 
-    chosen = variant(name)
+    chosen = exported(name)
+    if not isinstance(chosen, Variant):
+        raise ValueError(f"{chosen} has ports to a memory: {_study(chosen)}")
     if simulator not in ("verilator", *SECOND):
         known = ", ".join(("verilator", *SECOND))
         raise ValueError(f"simulator {simulator!r} is not one of {known}")
@@ -208,3 +211,7 @@ def simulate(
     timing = f", latency {report.latency}, interval {report.interval:g}"
     measured = timing if report.latency >= 0 else ""
     say(f"{source}{report.variant}: all words identical{where}{measured}")
+
+
+def _study(name: object) -> str:
+    return f"`finescale study memory {name}` simulates it"

@@ -196,7 +196,7 @@ def error(
 def memory(
     units: Annotated[
         list[str] | None,
-        typer.Argument(metavar="UNIT", help="Tensor quantizers of the points; all if none."),
+        typer.Argument(metavar="UNIT", help="Tensor quantizers; those of the study if none."),
     ] = None,
     liberty: Annotated[
         list[Path] | None,

@@ -96,3 +96,10 @@ POINTS: tuple[Point, ...] = (
     *_points("e8m0-floor-b32-fp32-one", (K, 100, None), (M, 256, None)),
 )  # fmt: skip
 """Those of the study: 2^10 to 2^20 elements, latencies of 1 to 512, words of 16 to 128 bytes."""
+
+
+def points_of(name: str) -> tuple[Point, ...]:
+    """The points of a tensor quantizer: those of `POINTS`, or some for any other one."""
+    own = tuple(p for p in POINTS if p.name == name)
+    any_ = ((K, 1, None), (16 * K, 64, None), (M, 256, None), (M, 512, 64))
+    return own or tuple(Point(name, n, Memory(latency, reads)) for n, latency, reads in any_)

@@ -12,7 +12,7 @@ from functools import cache as remembered
 from pathlib import Path
 from typing import Any
 
-from cocotb_tests.memory_points import POINTS, Point
+from cocotb_tests.memory_points import POINTS, Point, points_of
 from compare.cache import FOLDER, ROOT, source_digest
 from compare.liberty import Library
 from compare.mapping import Memory as Kept
@@ -22,7 +22,6 @@ from compare.study import map_all
 from compare.synthesis import SCRIPTS, Synthesis
 from compare.table import Grid, ge_text
 from compare.workers import WORKERS, run_all
-from emulator.errors import UnknownNameError, near
 from emulator.version import SPEC_VERSION
 from rtl.tensor_quantizer_variant import TensorQuantizerVariant, tensor_quantizer
 
@@ -194,18 +193,17 @@ class _Job:
 
 
 def chosen_points(units: Sequence[str] = ()) -> tuple[Point, ...]:
-    """The points of some units, or all of them.
+    """The points of some units, or all of the study.
+
+    Args:
+        units: names of tensor quantizers; those that the study does not have get points, too.
 
     Raises:
-        UnknownNameError: if there is no point of a unit.
+        UnknownNameError: if a name is none of a tensor quantizer.
+        ValueError, NotAvailableError: if a part of a name is out of its range.
     """
-    known = dict.fromkeys(p.name for p in POINTS)
-    for name in units:
-        if name not in known:
-            raise UnknownNameError(
-                f"no point of a unit {name!r}{near(name, known)} (units: {', '.join(known)})"
-            )
-    return tuple(p for p in POINTS if not units or p.name in units)
+    names = dict.fromkeys(tensor_quantizer(unit).name for unit in units)
+    return tuple(p for name in names for p in points_of(name)) if units else POINTS
 
 
 def study_memory(

@@ -78,7 +78,11 @@ def test_export_as_json(cli: Cli) -> None:
         ("export quantizer-ue5m3-search-b16-bf16 -o out", "not available yet"),
         ("export quantizer-mxfp4-b8-bf16 -o out", "unknown recipe 'mxfp4-b8'"),
         (f"export {SMALL.name} -o file/out", "file"),
-        ("study memory none", "no point of a unit 'none'"),
+        ("study memory none", "unknown tensor quantizer 'none'"),
+        (
+            "simulate tensor-quantizer-ue5m3-absmax-b16-bf16-one",
+            "`finescale study memory tensor-quantizer-ue5m3-absmax-b16-bf16-one` simulates it",
+        ),
         (f"simulate {SMALL.name} --top x", "--top x goes with --dut FILE.v"),
         (f"simulate {SMALL.name} --simulator vcs", "simulator 'vcs' is not one of verilator, cxx"),
         (f"simulate {SMALL.name} --simulator cxxrtl --waves", "--waves goes with --simulator ver"),

@@ -93,8 +93,11 @@ def test_what_speaks_against_the_formula() -> None:
 def test_points_of_a_unit() -> None:
     assert chosen_points() == POINTS
     assert {p.name for p in chosen_points([POINTS[-1].name])} == {POINTS[-1].name}
+    other = f"{CHOSEN[0].name}-r7"
+    assert len(chosen_points([other, other])) == 4
+    assert {p.name for p in chosen_points([other])} == {other}
     with pytest.raises(UnknownNameError, match="did you mean tensor-quantizer-ue5m3"):
-        chosen_points(["tensor-quantizer-ue5m3-absmax-b16-bf16-one-w33"])
+        chosen_points(["tensor-quantizer-ue5m3-absmax-b16-bf16-on"])
 
 
 def test_whole_tensors_have_names() -> None:
