@@ -12,6 +12,8 @@ peak the steps of amax above the scale (`rtl.limited_lanes.NearThresholds`).
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -24,6 +26,30 @@ from rtl.thresholds import ThresholdGenerator
 
 MULTIPLES = (1, 3, 5, 7, 10, 14, 20)
 """Where the nearest magnitude changes, in quarters of the scale (spec §9.1, lemma)."""
+
+
+class IntegerShapes(Protocol):
+    """What units have to know of integers."""
+
+    @property
+    def bits(self) -> int:
+        """Bits of a lane as the choice sees it."""
+        ...
+
+    @property
+    def limit_bits(self) -> int:
+        """Bits of a limit."""
+        ...
+
+    @property
+    def limit_drop(self) -> int:
+        """Bits of a limit below a lane's last one."""
+        ...
+
+    @property
+    def limit_spare(self) -> int:
+        """Bits of a lane below a limit's last one."""
+        ...
 
 
 class Limits(wiring.Component):
@@ -139,7 +165,7 @@ class NearestCode(wiring.Component):
     limits: list[Signal]
     magnitude: Signal
 
-    def __init__(self, shapes: LimitedShapes) -> None:
+    def __init__(self, shapes: IntegerShapes) -> None:
         self.shapes = shapes
         super().__init__(
             {
@@ -152,9 +178,8 @@ class NearestCode(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """The logic of the unit."""
         m = Module()
-        bits = self.shapes.bits
         y = Cat(Const(1, 1), self.seen)
-        drop, spare = max(8 - bits, 0), max(bits - 8, 0)
+        drop, spare = self.shapes.limit_drop, self.shapes.limit_spare
         limits = [limit[drop:] for limit in self.limits]
 
         def passed(limit: Value) -> Value:
@@ -194,7 +219,7 @@ class LimitedTerm(wiring.Component):
     product: Signal
     square: Signal
 
-    def __init__(self, shapes: LimitedShapes) -> None:
+    def __init__(self, shapes: IntegerShapes) -> None:
         self.shapes, bits = shapes, shapes.bits + 1
         super().__init__(
             {

@@ -121,6 +121,16 @@ class LimitedShapes:
         return 9 if self.bits <= 8 else 10
 
     @property
+    def limit_drop(self) -> int:
+        """Bits of a limit below a lane's last one."""
+        return max(8 - self.bits, 0)
+
+    @property
+    def limit_spare(self) -> int:
+        """Bits of a lane below a limit's last one."""
+        return max(self.bits - 8, 0)
+
+    @property
     def merit_bits(self) -> int:
         """Bits of a merit: S * gain is at most the sum of (8 * X + 4)**2 (lemma 4 of spec §17.3).
 

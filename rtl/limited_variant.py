@@ -57,11 +57,6 @@ class LimitedVariant(QuantizerVariant):
         r = self.recipe.require_available()
         if not self.cuts:
             object.__setattr__(self, "cuts", DEFAULT_CUTS[self.turn])
-        if r.tensor_scale not in (None, "hp2"):
-            raise NotAvailableError(
-                f"{r.name}: hardware for tensor scale {r.tensor_scale!r} with a selection of "
-                "limited width is not available yet (only for none and hp2)"
-            )
         if r.sr_bits is not None:
             raise NotAvailableError(
                 f"{r.name}: hardware for stochastic rounding is not available yet"
@@ -138,6 +133,10 @@ class LimitedVariant(QuantizerVariant):
             from rtl.limited import TableSelect
 
             return TableSelect(self)
+        if self.recipe.tensor_scale not in (None, "hp2"):
+            from rtl.limited_given import GivenInTurn, GivenSelect
+
+            return GivenInTurn(self) if self.turn else GivenSelect(self)
         from rtl.limited_select import LimitedInTurn, LimitedSelect
 
         return LimitedInTurn(self) if self.turn else LimitedSelect(self)

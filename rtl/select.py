@@ -21,6 +21,7 @@ from rtl.chain import Chain, numbered
 from rtl.columns import ripple_add
 from rtl.element import Element
 from rtl.hierarchy import place
+from rtl.limited_variant import LimitedVariant
 from rtl.powers import PowerElement, PowerReference, PowerSteps, is_infinite
 from rtl.select_error import Merit, lane_layout
 from rtl.select_shapes import SelectShapes
@@ -44,7 +45,9 @@ class Selecting(wiring.Component):
     i: stream.Interface
     o: stream.Interface
 
-    def __init__(self, variant: SelectVariant, shapes: SelectShapes | None = None) -> None:
+    def __init__(
+        self, variant: SelectVariant | LimitedVariant, shapes: SelectShapes | None = None
+    ) -> None:
         self.variant = variant
         self.shapes = SelectShapes.of(variant) if shapes is None else shapes
         self.lanes = variant.recipe.block_size

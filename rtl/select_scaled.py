@@ -13,6 +13,7 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value
 from rtl.chain import Chain
 from rtl.columns import ripple_add
 from rtl.hierarchy import place
+from rtl.limited_variant import LimitedVariant
 from rtl.scaled_amax import LargestMagnitude
 from rtl.scaled_unpack import Normalise
 from rtl.select import Evaluated, Selecting, SelectInTurn, SelectQuantizer, word_of
@@ -23,12 +24,12 @@ from rtl.select_scaled_shapes import ScaledSelectShapes
 from rtl.select_variant import SelectVariant
 
 
-class _Scaled(Selecting):
+class ScaledSelecting(Selecting):
     """What both kinds share: the units of the pipeline."""
 
     shapes: ScaledSelectShapes
 
-    def __init__(self, variant: SelectVariant) -> None:
+    def __init__(self, variant: SelectVariant | LimitedVariant) -> None:
         super().__init__(variant, ScaledSelectShapes.of(variant))
 
     def front(self, m: Module, platform: object, pipe: Chain) -> Any:
@@ -161,9 +162,9 @@ def _of(at: Any, names: list[str]) -> dict[str, Any]:
     return {name: at[name] for name in names}
 
 
-class ScaledSelectQuantizer(_Scaled, SelectQuantizer):
+class ScaledSelectQuantizer(ScaledSelecting, SelectQuantizer):
     """Candidates side by side: one block and its tensor scale per cycle; see `SelectQuantizer`."""
 
 
-class ScaledSelectInTurn(_Scaled, SelectInTurn):
+class ScaledSelectInTurn(ScaledSelecting, SelectInTurn):
     """One set of lanes, a candidate per cycle; see `SelectInTurn`."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from rtl.quantizer_variant import QuantizerVariant
 from rtl.scaled_shapes import ScaledShapes
 from rtl.select_shapes import DOUBLES, SelectShapes
-from rtl.select_variant import SelectVariant
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class ScaledSelectShapes(SelectShapes):
     kind: str
 
     @classmethod
-    def of(cls, variant: SelectVariant) -> ScaledSelectShapes:
+    def of(cls, variant: QuantizerVariant) -> ScaledSelectShapes:
         """The shapes of a variant."""
         recipe = variant.recipe
         assert recipe.tensor_scale is not None

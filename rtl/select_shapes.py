@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from emulator.formats import Format
-from rtl.select_variant import CANDIDATES, SelectVariant
+from rtl.quantizer_variant import QuantizerVariant
+from rtl.select_variant import CANDIDATES
 from rtl.shapes import Shapes
 
 DOUBLES = {0: (0, 0), 1: (1, 0), 2: (1, 1), 3: (3, 0), 4: (1, 2), 5: (3, 1), 6: (1, 3), 7: (3, 2)}
@@ -25,7 +26,7 @@ class SelectShapes:
     block_size: int
 
     @classmethod
-    def of(cls, variant: SelectVariant) -> SelectShapes:
+    def of(cls, variant: QuantizerVariant) -> SelectShapes:
         """The shapes of a variant."""
         return cls(Shapes.of(variant), variant.recipe.block_size)
 

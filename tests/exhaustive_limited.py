@@ -20,7 +20,7 @@ LIMITED_HARDWARE = pairwise(
         "rule": ("4o6", "3c", "6c"),
         "bits": tuple(str(bits) for bits in ERROR_BITS),
         "pz": ("", "-pz"),
-        "tensor": ("", "-hp2"),
+        "tensor": ("", "-hp2", "-h", "-hbf16"),
         "cuts": CUTS,
         "turn": ("", "-turn"),
         "block": ("2", "4", "8", "16", "32"),
@@ -137,7 +137,7 @@ def jobs() -> list[Job]:
     simulated, netlists = "cocotb and Verilator with kernels", "gates with reference"
     area = (*SOURCES, "compare/*.py", "tests/compare/test_limited_area.py")
     rows = [
-        ("quantizers of limited width, pairs of rule, width, input, block size, cuts, turns, hp2",
+        ("quantizers of limited width, pairs of rule, width, input, size, cuts, turns, g",
          simulated, "spec §12, §17.4", "limited_hardware_unit", len(LIMITED_HARDWARE), SOURCES),
         ("quantizers with a table, pairs of input, block size, cuts, hp2",
          simulated, "spec §12, §17.7", "table_hardware_unit", len(TABLE_HARDWARE), SOURCES),

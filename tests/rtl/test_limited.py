@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,14 @@ import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 
+from emulator.directed import floor_pattern
 from emulator.errors import FinescaleError, NotAvailableError
 from emulator.formats import BF16, FORMATS, UE4M3, UE5M3
 from emulator.recipes import LIMITED_SELECTIONS, recipe
 from emulator.reference import floor_log2
 from rtl.limited_cells import CellValue, TableChoice
 from rtl.limited_lanes import Below
+from rtl.limited_rounded import Exceeds, GivenShapes, RoundedLimits
 from rtl.limited_table import intervals
 from rtl.limited_variant import LimitedVariant
 from rtl.variants import quantizer, variant
@@ -234,6 +237,64 @@ def test_amax_and_lanes_under_powers_of_two(x: str) -> None:
     assert compared > 10**5
 
 
+@pytest.mark.parametrize("bits", [5, 9])
+def test_scales_are_rounded(bits: int) -> None:
+    """spec §17.2, ties to even among them: S of all scales and peaks, 8 bits of tensor scale."""
+    v = quantizer(f"quantizer-ue5m3-4o6-e{bits}-hbf16-b2-bf16")
+    assert isinstance(v, LimitedVariant)
+    unit = RoundedLimits(GivenShapes.of(v))
+    ties = 0
+
+    async def bench(ctx: Any) -> None:
+        nonlocal ties
+        for m, g, peak in itertools.product(range(8, 16), range(128, 256, 3), range(1, 7)):
+            ctx.set(unit.product, m * g)
+            ctx.set(unit.carry, m * g >= 2048)
+            ctx.set(unit.peak, peak)
+            # s * g = m * g / 2**10, or half of that in [1, 2); amax is 2**(peak - 3) times that.
+            exact = Fraction(m * g, 2048 if m * g >= 2048 else 1024) * Fraction(2) ** (
+                bits + 4 - peak
+            )
+            ties += (2 * exact).denominator == 1 and exact.denominator == 2
+            s = round(exact)
+            assert ctx.get(unit.scale) == s
+            most = (2 << bits) - 1
+            for limit, n in zip(unit.limits, (1, 3, 5, 7, 10, 14, 20), strict=True):
+                assert ctx.get(limit) == min(n * s // 8, most)
+
+    testbench(unit, bench)
+    assert ties > 20 or bits == 9
+
+
+@pytest.mark.parametrize("scale", ["ue4m3", "ue5m3"])
+def test_exceeds(scale: str) -> None:
+    """spec §17.4: amaxes at and beside 6 * g times the middle above the largest scale."""
+    v = quantizer(f"quantizer-{scale}-4o6-e6-h-b2-fp32")
+    assert isinstance(v, LimitedVariant)
+    x = GivenShapes.of(v).reaching
+    unit, found = Exceeds(x), set()
+    fmt = v.recipe.scale
+    middle = fmt.max + Fraction(2) ** (fmt.parts(fmt.max_code)[2] - 1)
+    rng = random.Random(scale)
+
+    async def bench(ctx: Any) -> None:
+        for _ in range(1500):
+            g = rng.randrange(90 << 23, 150 << 23) & (-1 << rng.randrange(24))
+            limit = 6 * middle * FORMATS["fp32"].value(g)
+            near = floor_pattern(limit, FORMATS["fp32"])
+            for pattern in (near - 1, near, near + 1, near - (1 << 23), near + (3 << 23)):
+                ctx.set(unit.g.as_value(), g)
+                ctx.set(unit.amax.fraction, pattern & 0x7FFFFF)
+                ctx.set(unit.amax.exponent, (pattern >> 23) + 256)
+                ctx.set(unit.amax.some, 1)
+                want = FORMATS["fp32"].value(pattern) > limit
+                assert ctx.get(unit.exceeds) == want
+                found.add((want, FORMATS["fp32"].value(pattern) == limit))
+
+    testbench(unit, bench)
+    assert len(found) == 3  # a tie among them, which stays with the even code
+
+
 def test_widths() -> None:
     """Lemma 2 of spec §17.3: merits leave out the bits that no scale has."""
     s = shapes("ue5m3-4o6-e6")
@@ -245,7 +306,9 @@ def test_widths() -> None:
 # --- names
 
 
-@pytest.mark.parametrize("selection", [*LIMITED_SELECTIONS, "ue4m3-4o6t-hp2", "ue5m3-6c-e9-pz-hp2"])
+@pytest.mark.parametrize(
+    "selection", [*LIMITED_SELECTIONS, "ue4m3-4o6t-hp2", "ue5m3-6c-e9-pz-hp2", "ue4m3-3c-e6-h"]
+)
 @pytest.mark.parametrize(("turn", "cuts"), [(False, ""), (True, ""), (True, "o"), (False, "ief")])
 def test_names(selection: str, turn: bool, cuts: str) -> None:
     r = recipe(f"{selection}-b8")
@@ -276,7 +339,7 @@ def test_defaults() -> None:
         ("ue5m3-4o6t-b64-bf16", NotAvailableError, r"64 exceeds the 32 lanes"),
         ("ue5m3-4o6-e4-b16-bf16", ValueError, r"-e4 is not a width from 5 to 16"),
         ("ue5m3-4o6-e6-sr4-b16-bf16", NotAvailableError, r"stochastic rounding is not available"),
-        ("ue4m3-4o6-e6-h-b16-bf16", NotAvailableError, r"tensor scale 'h' with a selection of"),
+        ("ue4m3-4o6t-h-b16-bf16", ValueError, r"4o6t goes with no tensor scale but hp2"),
     ],
 )
 def test_refused_names(name: str, error: type[Exception], message: str) -> None:
