@@ -173,7 +173,9 @@ def variants(
     o output. Without -cut the stages are aso. Quantizers that choose among scales (4o6, 3c, 6c,
     fc) also have e after the element codes and f after their errors, aseo unless told; with
     -turn after INPUT one set of lanes tries one candidate per cycle, aeo unless told. Those that
-    vote (top2, top3, pop) also have v after the votes, avo unless told.
+    vote (top2, top3, pop) also have v after the votes, avo unless told. With stochastic
+    rounding (-sr<bits>) the letters are iato, ao unless told, and -r1, -r3 or -r9 after INPUT does
+    so many of the 27 rounds of the cipher per cycle.
     """
     from rtl.package import Exported, exported
     from rtl.tensor_quantizer_variant import GRAMMAR as TENSOR_GRAMMAR

@@ -10,12 +10,14 @@ from cocotb_tests.dequantizer_subject import DequantizerSubject
 from cocotb_tests.dot_subject import DotSubject
 from cocotb_tests.peer_subject import PeerSubject
 from cocotb_tests.quantizer_subject import QuantizerSubject
+from cocotb_tests.random_quantizer_subject import RandomQuantizerSubject
 from cocotb_tests.scaled_quantizer_subject import ScaledQuantizerSubject
 from cocotb_tests.scaled_select_subject import ScaledSelectSubject
 from cocotb_tests.subject import Subject
 from cocotb_tests.tensor_subject import TensorSubject
 from rtl.peer_variant import PeerVariant
 from rtl.quantizer_variant import QuantizerVariant
+from rtl.random_variant import RandomVariant
 from rtl.select_variant import SelectVariant
 from rtl.variant import Device
 
@@ -35,6 +37,8 @@ def subject(variant: Device) -> Subject[Any]:
     """The subject of a variant."""
     if isinstance(variant, PeerVariant):
         return PeerSubject(variant)
+    if isinstance(variant, RandomVariant):
+        return RandomQuantizerSubject(variant)
     if isinstance(variant, QuantizerVariant) and variant.recipe.tensor_scale is not None:
         selects = isinstance(variant, SelectVariant)
         return (ScaledSelectSubject if selects else ScaledQuantizerSubject)(variant)

@@ -64,6 +64,7 @@ _SCALED = "quantizer-ue4m3-absmax-h-b4-bf16"
 _SELECT = "quantizer-ue5m3-4o6-b4-bf16"
 _TOP3 = "quantizer-ue5m3-top3-b4-bf16"
 _POP = "quantizer-ue5m3-pop-b4-bf16"
+_RANDOM = "quantizer-ue5m3-absmax-sr4-b4-bf16-r1"
 _ENCODE = "encode-ue5m3-fp32-x4-cutimo"
 _DEQUANTIZER = "dequantizer-ue4m3-absmax-h-b4-bf16-cutifpo"
 _EXACT = "dot-ue5m3-b4-exact-h"
@@ -143,6 +144,9 @@ PICTURES = (
     Picture("vote", _TOP3, "vote"),
     Picture("vote-pop", _POP, "vote"),
     Picture("choice", _TOP3, "choice"),
+    Picture("quantizer-random", f"{_RANDOM}-cutiato"),
+    Picture("draws", _RANDOM, "draws"),
+    Picture("element-random", _RANDOM, "element"),
     Picture("axis", _ABSMAX, WRAPPER),
 )
 """The pictures of docs/hardware.md, in its order."""

@@ -39,6 +39,7 @@ MAX_LANES = 32
 
 _NAME = re.compile(
     r"quantizer-(?P<recipe>.+-b[0-9]+)-(?P<input>[a-z0-9]+)(?P<turn>-turn)?"
+    r"(?:-r(?P<rounds>[0-9]+))?"
     r"(?:-cut(?P<cuts>[a-z]*))?"
 )
 
@@ -69,7 +70,7 @@ class QuantizerVariant(Variant):
     """
 
     unit: ClassVar[str] = "quantizer"
-    grammar: ClassVar[str] = "quantizer-<recipe>-<bf16|fp16|fp32>[-turn][-cut<letters>]"
+    grammar: ClassVar[str] = "quantizer-<recipe>-<bf16|fp16|fp32>[-turn][-r<rounds>][-cut<letters>]"
 
     recipe: Recipe
     input: Format
@@ -78,9 +79,7 @@ class QuantizerVariant(Variant):
     def __post_init__(self) -> None:
         self.recipe.require_available()
         if self.recipe.sr_bits is not None:
-            raise NotAvailableError(
-                f"{self.recipe.name}: hardware for stochastic rounding is not available yet"
-            )
+            raise ValueError(f"{self.recipe.name} rounds at random: a RandomVariant computes it")
         if self.recipe.rule not in RULES:
             from rtl.select_variant import SELECT_RULES
             from rtl.vote_variant import VOTERS
@@ -108,6 +107,15 @@ class QuantizerVariant(Variant):
         from rtl.select_variant import SELECT_RULES, parse_select
         from rtl.vote_variant import DEFAULT_VOTE_CUTS, VOTERS, VoteVariant
 
+        if source.sr_bits is not None and source.rule in RULES:
+            if match["turn"]:
+                return None
+            from rtl.random_variant import CIPHER_ROUNDS, DEFAULT_RANDOM_CUTS, RandomVariant
+
+            cuts = DEFAULT_RANDOM_CUTS if match["cuts"] is None else match["cuts"]
+            return RandomVariant(source, x, cuts, int(match["rounds"] or CIPHER_ROUNDS))
+        if match["rounds"]:
+            return None
         if source.limited:
             return parse_limited(source, x, match["turn"] is not None, match["cuts"])
         if source.rule in SELECT_RULES:

@@ -27,6 +27,7 @@ from tests import (
     exhaustive_limited,
     exhaustive_memory,
     exhaustive_peer,
+    exhaustive_random,
     exhaustive_select,
     exhaustive_select_scaled,
     exhaustive_votes,
@@ -381,4 +382,5 @@ def jobs() -> list[Job]:
     found += exhaustive_epilogue.jobs() + exhaustive_limited.jobs() + exhaustive_peer.jobs()
     found += exhaustive_select_scaled.jobs() + exhaustive_votes.jobs()
     found += exhaustive_memory.jobs() + exhaustive_dot_area.jobs()
+    found += exhaustive_random.jobs()
     return found + codec_jobs.jobs() + exhaustive_select.jobs() + second_jobs()

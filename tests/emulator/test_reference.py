@@ -21,6 +21,7 @@ from tests.emulator.dot_examples import (
 from tests.emulator.interchange_examples import INTERCHANGE
 from tests.emulator.peer_examples import PEER
 from tests.emulator.random_examples import run_block, run_draws, run_speck
+from tests.emulator.random_words_examples import RANDOM_WORDS
 from tests.emulator.scaled_examples import SCALED
 from tests.emulator.unit_examples import run_through
 from tests.emulator.vector_examples import run_vectors
@@ -135,6 +136,7 @@ RUN = {
     "operands": run_operands,
     "result": run_result,
     "overflow": run_overflow,
+    **RANDOM_WORDS,
     **SCALED,
     "vectors": run_vectors,
     **PEER,

@@ -1,0 +1,104 @@
+"""Jobs of `make exhaustive` for the quantizers with stochastic rounding (spec §19, §26)."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from cocotb_tests.pairwise import pairwise
+from tests.exhaustive import HARDWARE, Job
+
+HERE = "tests.exhaustive_random"
+INPUTS = ("bf16", "fp16", "fp32")
+SOURCES = (*HARDWARE, "tests/exhaustive_random.py", "emulator/random_*.py", "tests/rtl/rounding.py")
+
+RANDOM_HARDWARE = tuple(
+    f"quantizer-{c['scale']}-absmax-sr{c['bits']}{c['pz']}-b{c['block']}-{c['input']}{c['rounds']}"
+    f"-cut{c['cuts']}"
+    for c in pairwise(
+        {
+            "scale": ("ue4m3", "ue5m3"),
+            "bits": ("1", "4", "8", "13", "32"),
+            "pz": ("", "-pz"),
+            "cuts": ("ao", "o", "iato", "t"),
+            "rounds": ("-r1", "-r3", "-r9", ""),
+            "block": ("2", "4", "8", "16", "32"),
+            "input": INPUTS,
+        }
+    )
+)
+"""Variants of the quantizers with stochastic rounding, such that each pair of values occurs."""
+
+ELEMENTS = tuple(
+    (f"{scale}-absmax-sr{bits}", x)
+    for scale, bits in (("ue4m3", 1), ("ue4m3", 3), ("ue5m3", 2), ("ue5m3", 8), ("ue4m3", 16))
+    for x in ("bf16", "fp16")
+)
+"""Scale formats and widths, and inputs."""
+
+
+def random_hardware_unit(unit: int) -> int:
+    """Directed and random words, with pauses, through a quantizer with stochastic rounding."""
+    from cocotb_tests.simulate import simulate
+    from rtl.variants import quantizer
+
+    report = simulate(quantizer(RANDOM_HARDWARE[unit]), blocks=20_000, bulk_blocks=100_000)
+    return report.cocotb_words + report.driver_words
+
+
+def elements_unit(unit: int) -> int:
+    """All magnitudes under all scales, with all random numbers or some, in the mapped gates."""
+    from emulator.recipes import recipe
+    from tests.rtl.rounding import check_elements
+
+    selection, x = ELEMENTS[unit]
+    r = recipe(f"{selection}-b2")
+    assert r.sr_bits is not None
+    last = (1 << r.sr_bits) - 1
+    draws = sorted(
+        {0, 1, 2, 3, last // 3, last // 2, last // 2 + 1, last - 1, last} & {*range(last + 1)}
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        return check_elements(selection, x, range(r.scale.max_code + 1), draws, Path(folder))
+
+
+def random_area_unit(unit: int) -> int:
+    """The areas of quantizers with stochastic rounding, against their limits."""
+    from tests.compare.test_random_area import LIMITS_GE, check_limit
+
+    check_limit(list(LIMITS_GE)[unit])
+    return 1
+
+
+def jobs() -> list[Job]:
+    """The jobs, in the order of their record."""
+    return [
+        Job(
+            "quantizers with stochastic rounding, pairs of format, bits, input, block size, rounds",
+            "cocotb and Verilator with kernels",
+            "spec §12, §19, §26",
+            f"{HERE}:random_hardware_unit",
+            (),
+            len(RANDOM_HARDWARE),
+            sources=SOURCES,
+        ),
+        Job(
+            "elements rounded at random, all 16-bit magnitudes under all scales",
+            "gates with the formula",
+            "spec §19.2",
+            f"{HERE}:elements_unit",
+            (),
+            len(ELEMENTS),
+            sources=SOURCES,
+        ),
+        Job(
+            "areas of quantizers with stochastic rounding, in OSU 0.18 um cells",
+            "synthesis with limits",
+            "spec §19",
+            f"{HERE}:random_area_unit",
+            (),
+            1,
+            1,
+            (*SOURCES, "compare/*.py", "tests/compare/test_random_area.py"),
+        ),
+    ]
