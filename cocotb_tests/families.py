@@ -39,6 +39,7 @@ FAMILIES = (
     "quantizer-ue5m3-3c-hp2-b2-bf16-turn",
     "quantizer-ue4m3-pop-b2-bf16",
     "quantizer-ue5m3-top2-b2-bf16",
+    "quantizer-ue4m3-absmax-sr4-b2-bf16-r1",
     "quantizer-peer-te-nvfp4-b2-bf16",
     "quantizer-peer-torchao-nvfp4-1level-b2-bf16",
     "quantizer-e8m0-fc-b4-bf16",

@@ -17,6 +17,7 @@ from cocotb_tests.dequantizer_subject import DequantizerSubject
 from cocotb_tests.dot_subject import DotSubject
 from cocotb_tests.peer_subject import PeerSubject
 from cocotb_tests.quantizer_subject import QuantizerSubject
+from cocotb_tests.random_quantizer_subject import RandomQuantizerSubject
 from cocotb_tests.scaled_quantizer_subject import ScaledQuantizerSubject
 from cocotb_tests.subject import Subject, emitting
 from cocotb_tests.tensor_subject import TensorSubject
@@ -28,6 +29,7 @@ from emulator.encoding import decode
 from emulator.formats import BF16, E2M1, FP32
 from emulator.golden import expected_by_reference
 from emulator.layout import Words
+from emulator.random_words import expected_random_by_reference
 from emulator.recipes import Recipe
 from emulator.scaled_words import carried, expected_scaled_by_reference
 from rtl.codec_variant import DecodeVariant, EncodeVariant
@@ -35,6 +37,7 @@ from rtl.dequantizer_variant import DequantizerVariant
 from rtl.dot_variant import DotVariant
 from rtl.peer_variant import PeerVariant
 from rtl.quantizer_variant import QuantizerVariant
+from rtl.random_variant import RandomVariant
 from rtl.tensor_variant import TensorAmaxVariant, TensorScaleVariant, TensorVariant
 
 By = Callable[[Any, Words], Words]
@@ -47,6 +50,10 @@ def _quantizer(v: QuantizerVariant, words: Words) -> Words:
 
 def _scaled_quantizer(v: QuantizerVariant, words: Words) -> Words:
     return expected_scaled_by_reference(v.recipe, v.input, words)
+
+
+def _random_quantizer(v: RandomVariant, words: Words) -> Words:
+    return expected_random_by_reference(v.recipe, v.input, words)
 
 
 def _encode(v: EncodeVariant, words: Words) -> Words:
@@ -189,6 +196,7 @@ def _peer(v: PeerVariant, words: Words) -> Words:
 
 REFERENCES: dict[type[Subject[Any]], By] = {
     QuantizerSubject: _quantizer,
+    RandomQuantizerSubject: _random_quantizer,
     ScaledQuantizerSubject: _scaled_quantizer,
     EncodeSubject: _encode,
     DecodeSubject: _decode,

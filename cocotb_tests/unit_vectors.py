@@ -33,7 +33,7 @@ KIND = "finescale unit vectors"
 SAMPLE = 256
 """Output words per file that a second computation confirms when a folder is written."""
 
-GATES_ONLY = ("cuts", "turn")
+GATES_ONLY = ("cuts", "turn", "rounds")
 """Parts of a variant that decide gates and cycles alone: variants that differ in them share words.
 
 A part of a new unit that decides no bit belongs here.
