@@ -17,7 +17,11 @@ from amaranth.lib.wiring import In, Out
 
 from rtl.columns import Columns
 from rtl.hierarchy import place
+from rtl.ripple import add
 from rtl.select_scaled_shapes import ScaledSelectShapes
+
+FEW_ROWS = 5
+"""Most bits of a factor that gets a row of ANDs for each."""
 
 
 class ScaledTerm(wiring.Component):
@@ -153,14 +157,12 @@ class ScaledMerit(wiring.Component):
             ]
             squares.add(term.square)
             gains.add(term.product, s.finer)
-        total = squares.total()
-        for bit, digit in enumerate(total):
-            gains.subtract(self.scale & digit.replicate(len(self.scale)), s.unit + bit)
-        gain = gains.total()
+        subtract_product(gains, self.scale, chain_total(m, squares), s.unit)
+        gain = chain_total(m, gains)
         merits = Columns(m, "merits", s.bare_bits)
         for bit, digit in enumerate(Cat(self.significand[: s.scale.fraction_bits], 1)):
             merits.add(gain & digit.replicate(len(gain)), bit)
-        m.d.comb += self.merit.eq(self._common(merits.total()))
+        m.d.comb += self.merit.eq(self._common(chain_total(m, merits)))
         return m
 
     def _common(self, merit: Value) -> Value:
@@ -175,3 +177,33 @@ class ScaledMerit(wiring.Component):
             some = [self.peak == steps for steps in lower if (s.plain_steps - steps) >> bit & 1]
             merit = Mux(Cat(*some).any(), merit << (2 << bit), merit)[: s.merit_bits]
         return merit
+
+
+def chain_total(m: Module, columns: Columns) -> Value:
+    """The sum, by a chain of carries; see `rtl.ripple`."""
+    first, second = columns.rows()
+    return add(m, first, second, f"{columns.name}_chain")[:-1]
+
+
+def subtract_product(columns: Columns, a: Value, b: Value, shift: int) -> None:
+    """Subtract ``a * b << shift``: a row for each bit of the shorter one, or for each two.
+
+    Two bits and the highest of the two before are a digit from -2 to 2. A row of its multiple has
+    more gates than one of ANDs, which pays for itself from some rows on.
+    """
+    a, b = (a, b) if len(a) >= len(b) else (b, a)
+    if len(b) <= FEW_ROWS:
+        for bit, digit in enumerate(b):
+            columns.subtract(a & digit.replicate(len(a)), shift + bit)
+        return
+    bits = [Const(0, 1), *b, Const(0, 1), Const(0, 1)]
+    for at in range(0, len(b) + 1, 2):
+        low, middle, high = bits[at : at + 3]
+        one = low ^ middle
+        two = (high & ~middle & ~low) | (~high & middle & low)
+        width = len(a) + 1
+        row = (a & one.replicate(width)) | ((a << 1) & two.replicate(width))
+        columns.add(row[:width] ^ (~high).replicate(width), shift + at)
+        # Minus a number is its complement and one; its sign counts above the row.
+        columns.add(~high, shift + at)
+        columns.subtract(~high, shift + at + width)

@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from amaranth.hdl import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
 
 from emulator.formats import BF16, FORMATS, FP32, Format
 from emulator.recipes import recipe
@@ -18,9 +21,10 @@ from emulator.reference import quantize_block
 from emulator.scaled_choices import choice_stimulus
 from emulator.scaled_stimulus import GIVEN, scaled_stimulus
 from emulator.scaled_words import carried, expected_scaled_by_reference
+from rtl.columns import Columns
 from rtl.scaled_shapes import ScaledShapes
 from rtl.select_scaled_candidates import ScaledCandidates
-from rtl.select_scaled_error import ScaledTerm
+from rtl.select_scaled_error import ScaledTerm, chain_total, subtract_product
 from rtl.select_scaled_shapes import ScaledSelectShapes
 from rtl.select_shapes import DOUBLES
 from rtl.select_variant import CANDIDATES, SelectVariant
@@ -165,6 +169,45 @@ def test_error_terms(selection: str) -> None:
 
     testbench(unit, bench)
     assert compared > 500
+
+
+@pytest.mark.parametrize(("first", "second"), [(28, 9), (12, 12), (4, 12)])
+def test_products(first: int, second: int) -> None:
+    """A sum less a product, modulo the width, by one or two bits of a factor at a time."""
+    unit = Difference(first, second)
+    rng = random.Random(first)
+
+    async def bench(ctx: Any) -> None:
+        for _ in range(16):
+            a, b, c = (
+                rng.choice([0, (1 << w) - 1, rng.randrange(1 << w)]) for w in (first, second, 20)
+            )
+            for port, value in ((unit.a, a), (unit.b, b), (unit.c, c)):
+                ctx.set(port, value)
+            assert ctx.get(unit.difference) == ((c << 3) - (a * b << 2)) % (1 << 42)
+
+    testbench(unit, bench)
+
+
+class Difference(wiring.Component):
+    """(c << 3) - (a * b << 2), modulo 2**42."""
+
+    a: Signal
+    b: Signal
+    c: Signal
+    difference: Signal
+
+    def __init__(self, first: int, second: int) -> None:
+        ports = {"a": In(first), "b": In(second), "c": In(20), "difference": Out(42)}
+        super().__init__(ports)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        columns = Columns(m, "difference", 42)
+        columns.add(self.c, 3)
+        subtract_product(columns, self.a, self.b, 2)
+        m.d.comb += self.difference.eq(chain_total(m, columns))
+        return m
 
 
 def quotients(fmt: Format) -> list[Fraction]:
