@@ -42,7 +42,7 @@ def compare(
             "--unit",
             metavar="UNIT",
             help="The default variants of a unit (quantizer, tensor, encode, decode, dequantizer, "
-            "dot; repeatable).",
+            "dot) or of a kind of quantizer (select, limited, votes, random, peer); repeatable.",
         ),
     ] = None,
     folder: Annotated[

@@ -22,7 +22,7 @@ from compare.synthesis import GENERIC, SCRIPTS
 from compare.workers import WORKERS, run_all
 from emulator.errors import FileFormatError, FinescaleError, UnknownNameError, near
 from emulator.version import SPEC_VERSION
-from rtl.variants import UNITS, Variant
+from rtl.variants import GROUPS, Variant
 
 REASON_LINES = 2
 """Lines of an error that say why a variant has no row: what is wrong, and the first place."""
@@ -55,7 +55,7 @@ def compare(
 
     Args:
         variants: the default set of ``units`` if None.
-        units: names of `UNITS`; the quantizers if there is none.
+        units: names of `GROUPS`; the quantizers if there is none.
         liberty: the cell library, or None for yosys' generic gates.
         tensors: file of weights to measure the error on (`compare.tensors.read_tensors`); with
             ``key`` and ``dtype`` as there.
@@ -146,10 +146,10 @@ def _require_tools() -> None:
 def _defaults(units: Sequence[str]) -> list[Variant]:
     """The default variants of some units."""
     for unit in units:
-        if unit not in UNITS:
-            known = ", ".join(UNITS)
-            raise UnknownNameError(f"unknown unit {unit!r}{near(unit, UNITS)} (known: {known})")
-    return [v for unit in units or ("quantizer",) for v in UNITS[unit].defaults()]
+        if unit not in GROUPS:
+            known = ", ".join(GROUPS)
+            raise UnknownNameError(f"unknown unit {unit!r}{near(unit, GROUPS)} (known: {known})")
+    return [v for unit in units or ("quantizer",) for v in GROUPS[unit].defaults()]
 
 
 def _command(

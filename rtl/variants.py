@@ -6,10 +6,14 @@ from emulator.errors import UnknownNameError, near
 from rtl.codec_variant import DecodeVariant, EncodeVariant
 from rtl.dequantizer_variant import DequantizerVariant
 from rtl.dot_variant import DotVariant
+from rtl.limited_variant import LimitedVariant
 from rtl.peer_variant import PeerVariant
 from rtl.quantizer_variant import CUTS, INPUTS, QuantizerVariant
+from rtl.random_variant import RandomVariant
+from rtl.select_variant import SelectVariant
 from rtl.tensor_variant import TensorVariant
 from rtl.variant import Variant
+from rtl.vote_variant import VoteVariant
 
 UNITS: dict[str, type[Variant]] = {
     v.unit: v
@@ -24,8 +28,22 @@ UNITS: dict[str, type[Variant]] = {
 }
 """Class of the variants of each unit, by the first word of their names."""
 
+GROUPS: dict[str, type[Variant]] = {
+    **UNITS,
+    "select": SelectVariant,
+    "limited": LimitedVariant,
+    "votes": VoteVariant,
+    "random": RandomVariant,
+    "peer": PeerVariant,
+}
+"""Classes whose defaults are listed and compared together: units, then quantizers by rule.
+
+Exact selection, selection with limited width, by votes, stochastic rounding, quantizers of peers.
+"""
+
 __all__ = [
     "CUTS",
+    "GROUPS",
     "INPUTS",
     "UNITS",
     "DecodeVariant",
@@ -70,8 +88,5 @@ def quantizer(name: str) -> QuantizerVariant:
 
 
 def default_variants() -> list[Variant]:
-    """The variants that lists show, unit by unit.
-
-    `finescale compare` takes those of a unit when none is named, but for quantizers of peers.
-    """
-    return [*(v for unit in UNITS.values() for v in unit.defaults()), *PeerVariant.defaults()]
+    """The variants that lists show, group by group."""
+    return [v for group in GROUPS.values() for v in group.defaults()]
