@@ -15,8 +15,8 @@ AREAS_TEXT = """\
 Each figure is the median of logic gate equivalents over the mapping scripts below, with their
 smallest and largest; block size 16 and bfloat16 inputs, special and subnormal numbers handled.
 Flip-flops are left out; the designs have the fewest registers that their units allow (`-cuto`: one,
-in front of the output), since gates that hold or reset a register count as logic. A figure within
-the spread of its limit counts as met."""
+in front of the output), since gates that hold or reset a register count as logic; those that choose
+among scales have their usual ones. A figure within the spread of its limit counts as met."""
 
 CURVES_TEXT = """\
 Each design is mapped with {scripts} scripts, from the smallest to the fastest result; a line joins
