@@ -74,7 +74,8 @@ def export(
     The same variant always gives the same bytes; the head of each file says what its ports mean.
     A testbench replays its vectors in any simulator, without Python.
     """
-    from rtl.package import exported, package, write_package
+    from rtl.exported import exported
+    from rtl.package import package, write_package
     from rtl.variant import Variant
 
     chosen = [exported(n) for n in dict.fromkeys(names)]
@@ -158,7 +159,7 @@ def simulate(
     """
     from cocotb_tests.second import SECOND, simulate_second
     from cocotb_tests.simulate import simulate as run
-    from rtl.package import exported
+    from rtl.exported import exported
     from rtl.variant import Variant
 
     chosen = exported(name)

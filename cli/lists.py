@@ -177,7 +177,7 @@ def variants(
     rounding (-sr<bits>) the letters are iato, ao unless told, and -r1, -r3 or -r9 after INPUT does
     so many of the 27 rounds of the cipher per cycle.
     """
-    from rtl.package import Exported, exported
+    from rtl.exported import Exported, exported
     from rtl.tensor_quantizer_variant import GRAMMAR as TENSOR_GRAMMAR
     from rtl.tensor_quantizer_variant import SCHEDULES, TensorQuantizerVariant
     from rtl.variant import Variant

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from emulator.errors import NotAvailableError, UnknownNameError, near
 from emulator.formats import FORMATS
-from rtl.package import exported
+from rtl.exported import exported
 from rtl.tensor_quantizer_variant import TensorQuantizerVariant
 from rtl.variants import UNITS
 

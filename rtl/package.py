@@ -7,28 +7,14 @@ from pathlib import Path
 
 from emulator.folder import new_file
 from rtl.axis import SUFFIX, axis_wrapper
-from rtl.tensor_quantizer_variant import UNIT, TensorQuantizerVariant, tensor_quantizer
+from rtl.exported import Exported
 from rtl.variant import Variant
-from rtl.variants import variant as named
 from rtl.verilog import WAIVERS
 
 INTERFACES = ("stream", "axis")
 """Interfaces of an export: the ports of spec §12.1, or AXI4-Stream around them."""
 
 FILELIST = "filelist.f"
-
-Exported = Variant | TensorQuantizerVariant
-"""What there is Verilog of, by name."""
-
-
-def exported(name: str) -> Exported:
-    """The variant or the tensor quantizer of a name.
-
-    Raises:
-        UnknownNameError: if it is neither.
-        ValueError, NotAvailableError: if a part is out of its range.
-    """
-    return tensor_quantizer(name) if name.startswith(f"{UNIT}-") else named(name)
 
 
 def package(

@@ -267,6 +267,7 @@ def test_a_vectors_folder_holds_its_seed(tmp_path: Any) -> None:
         integrity.check(folder)
 
 
-def test_no_gates_yet() -> None:
+@pytest.mark.parametrize("recipe_name", ["e8m0-floor-sr8-b16", "ue4m3-absmax-sr8-h-b16"])
+def test_recipes_without_gates(recipe_name: str) -> None:
     with pytest.raises(NotAvailableError, match="hardware for stochastic rounding"):
-        variant("quantizer-ue5m3-absmax-sr4-b16-bf16")
+        variant(f"quantizer-{recipe_name}-bf16")
