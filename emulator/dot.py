@@ -26,8 +26,11 @@ TILE = 256
 """Rows and columns of a tile of the result, which one thread computes at a time."""
 
 ROWS = 32
-PRODUCTS = 1 << 17
-"""Sums of products that are kept at a time: 512 KiB, of up to `ROWS` rows of a tile."""
+PRODUCTS = 1 << 19
+"""Sums of products that are kept at a time: 2 MiB, of up to `ROWS` rows of a tile.
+
+With fewer, threads meet so often between kernels that a second one gains half.
+"""
 
 ELEMENTS = 1 << 21
 """Elements of both operands that are kept as floats at a time: 8 MiB."""
