@@ -31,6 +31,7 @@ SLOW = (
     "merit",
     "term",
     "scale-scaled",
+    "peer-te",
 )
 """Pictures whose layout takes more than a blink, or whose design does."""
 TESTING = {"units"}
