@@ -140,8 +140,8 @@ def _require_all(found: Comparison) -> None:
 
 
 def _publish(found: Comparison, report: Path | None, readme: Path | None) -> None:
+    from compare.readme import update_readme
     from compare.report import write_report
-    from compare.table import update_readme
 
     if report is not None:
         write_report(report, found)

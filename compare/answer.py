@@ -122,6 +122,22 @@ def answer_grids(comparison: Comparison, block: int) -> dict[str, Grid]:
     }
 
 
+def short_answer(comparison: Comparison, block: int) -> Grid:
+    """Error and ratios of one block size in one table."""
+    grids = answer_grids(comparison, block)
+    errors = grids["Storage and error"]
+    ratios = grids["Logic over UE4M3, script by script"]
+    cells = {row[0]: row[1:] for row in ratios.rows}
+    chosen = [0, 1, 2, len(errors.headings) - 1]  # scales, bits, the first and the last sigma
+    width = len(ratios.headings) - 1
+    return Grid(
+        (*(errors.headings[i] for i in chosen), *ratios.headings[1:]),
+        tuple(
+            (*(row[i] for i in chosen), *cells.get(row[0], ("1",) * width)) for row in errors.rows
+        ),
+    )
+
+
 _Table = Mapping[Kind, Mapping[str, Row | None]]
 
 

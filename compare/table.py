@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from compare.results import Comparison, Row
 from compare.synthesis import Spread
-from emulator.generated import update_file
 from rtl.variants import QuantizerVariant
-
-BEGIN, END = "<!-- comparison:begin -->", "<!-- comparison:end -->"
-"""Markers in the README between which the table stands."""
 
 ERROR_UNIT = 1e-3
 
@@ -186,45 +181,3 @@ def as_rich(grid: Grid, title: str | None = None) -> Table:
     for cells in grid.rows:
         table.add_row(*cells)
     return table
-
-
-def readme_table(comparison: Comparison) -> str:
-    """A compact Markdown table with the headline columns."""
-    rows = [row for row, _ in quantizers(comparison)]
-    sigmas = list(rows[0].errors) if rows else []
-    shown = [sigmas[0], sigmas[-1]] if sigmas else []
-    headings = ("variant", "bits/element", "logic GE", "register GE", "levels", "cycles")
-    headings += tuple(f"error σ={sigma:g}" for sigma in shown)
-    grid = Grid(
-        headings,
-        tuple(
-            (
-                f"`{row.variant.name}`",
-                f"{float(row.bits_per_element or 0):g}",
-                ge_text(row.synthesis.logic),
-                ge_text(row.synthesis.registers),
-                f"{row.synthesis.levels.median:g}",
-                str(row.verified.latency),
-                *(error_text(row.errors[s]) for s in shown),
-            )
-            for row in rows
-        ),
-    )
-    words = sum(row.verified.words for row in rows)
-    note = (
-        f"Made by `{comparison.command}`; {words:,} simulated words, all identical to the "
-        f"specification's. GE: two-input NANDs, {comparison.mapping}. "
-        f"Errors: relative MSE on N(0, σ) in units of 10⁻³."
-    )
-    return f"{grid.markdown()}\n\n{note}"
-
-
-def update_readme(path: Path, comparison: Comparison) -> bool:
-    """Put `readme_table` between the markers of a Markdown file; return whether it changed.
-
-    Raises:
-        ValueError: if the comparison has failures, or the file lacks one pair of markers.
-    """
-    if not comparison.ok:
-        raise ValueError("a comparison with failures does not go into the README")
-    return update_file(path, BEGIN, END, f"{BEGIN}\n{readme_table(comparison)}\n{END}")

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from compare.answer import KINDS, PARTS, Ratio, answer_grids, block_sizes
+from compare.answer import KINDS, PARTS, Ratio, answer_grids, block_sizes, short_answer
+from compare.readme import readme_table
 from compare.report import to_markdown
 from compare.results import Comparison, Row, Verified
 from compare.synthesis import Mapped, Synthesis
@@ -91,6 +92,10 @@ def test_tables() -> None:
     ]
     once, twice = (int(re.sub(r"\D", "", r[3].split("+")[0])) for r in (tensors[0], tensors[2]))
     assert (once, twice) == (2 << 20, 4 << 20)  # 2^20 elements of two bytes
+    short = short_answer(found, 16)
+    assert short.headings[:4] == ("scales", "bits/element", "error σ=0.003", "error σ=1")
+    assert short.rows[0][4:] == ("1", "1") and short.rows[1][4:] == ratios["UE5M3"]
+    assert short.markdown() in readme_table(found) and "block size 16" in readme_table(found)
     page = to_markdown(found)
     assert "### Block size 16" in page and "### Block size 8" not in page
 
@@ -99,3 +104,4 @@ def test_no_question_without_two_kinds() -> None:
     found = comparison([row("quantizer-ue4m3-absmax-b16-bf16", 1, 1, 1)])
     assert block_sizes(found) == []
     assert "### Block size" not in to_markdown(found)
+    assert readme_table(found).startswith("| variant |")

@@ -18,10 +18,11 @@ import pytest
 from compare.cache import Cache
 from compare.evaluate import Job, evaluate
 from compare.mapping import NotCachedError, verilog_inputs
+from compare.readme import BEGIN, END, readme_table, update_readme
 from compare.report import to_json, to_markdown, write
 from compare.results import Comparison, Failure, Row
 from compare.run import compare
-from compare.table import BEGIN, END, main_grid, readme_table, rich_table, update_readme
+from compare.table import main_grid, rich_table
 from emulator.errors import FileFormatError
 from rtl.variants import quantizer
 from tests.compare.cells import ROOT
