@@ -47,7 +47,7 @@ POWER_LANE_PATTERNS = sum(256 * (code + 3) for code in range(252)) + 2 * 65280 +
 """bfloat16 numbers below 8 times an E8M0 scale, over all scales, and infinity under the largest."""
 CODES_PER_UNIT = 16
 
-SELECTING = {"absmax": (25, 2000), "4o6": (27, 2000), "3c": (6, 1000), "6c": (6, 1000)}
+SELECTING = {"absmax": (28, 2000), "4o6": (28, 2000), "3c": (6, 1000), "6c": (6, 1000)}
 SELECTING |= {"search": (12, 100), "fc": (60, 2000), "floor": (30, 2000)}
 SELECTING |= dict.fromkeys(VOTING_RULES, (6, 1000))
 """Units, and blocks per unit, for each recipe of a rule."""
