@@ -26,10 +26,11 @@ def draw_curves(curves: Curves, path: Path) -> None:
         OSError: if the file cannot be written.
     """
     shown = curves.curves
-    rows = -(-len(shown) // COLUMNS)
+    columns = min(COLUMNS, len(shown))
+    rows = -(-len(shown) // columns)
     with plt.rc_context({"svg.hashsalt": "finescale", "svg.fonttype": "path", "font.size": 8}):
         figure, axes = plt.subplots(
-            rows, COLUMNS, figsize=(3.2 * COLUMNS, 2.5 * rows), squeeze=False, layout="constrained"
+            rows, columns, figsize=(3.2 * columns, 2.5 * rows), squeeze=False, layout="constrained"
         )
         for axis, curve in zip(axes.flat, shown, strict=False):
             _panel(axis, curve)
@@ -73,7 +74,7 @@ def _panel(axis: Axes, curve: Curve) -> None:
     if curve.others:
         axis.legend(fontsize=6, frameon=False)
     axis.set_title(curve.design, fontsize=7)
+    axis.margins(x=0.1, y=0.15)  # before the limit, which ends the scaling of its axis
     axis.set_ylim(bottom=0)
-    axis.margins(x=0.1, y=0.15)
     axis.spines[["top", "right"]].set_visible(False)
     axis.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
