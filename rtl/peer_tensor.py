@@ -41,35 +41,37 @@ class Sixth(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """The constant is (2**25 + 1) / 3: divide S next to itself by 3, from its lowest bit on."""
+        """With S = 3 q + r the product is known from q and r (lemma of spec §25): no adder."""
         m = Module()
         value = Cat(self.fraction, Const(1, 1))
-        size = 2 * SIGNIFICAND
-        dividend = Cat(value, Const(0, 1), value)
-        product = Signal(size)
-        # What is tripled is the product: it is the dividend less twice itself. As there is no
-        # remainder, each bit follows from those below it.
-        before: Value = Const(0, 1)
-        borrow: Value = Const(0, 1)
-        for i in range(size):
-            bit, owed = Signal(name=f"bit{i}"), Signal(name=f"borrow{i}")
-            differ = Signal(name=f"differ{i}")
+        # Two places at a time, from the top: 4 leaves 1, so a pair adds its own value to what is
+        # left of those above it. What is left is 0, 1 or 2; a pair of bits never says 3.
+        quotient: list[Value] = []
+        left: tuple[Value, Value] = (Const(0, 1), Const(0, 1))
+        for i in reversed(range(0, SIGNIFICAND, 2)):
+            low, high = value[i], value[i + 1]
+            one, two = left
+            none = ~one & ~two
+            rest_one, rest_two = Signal(name=f"one{i}"), Signal(name=f"two{i}")
+            places = Signal(2, name=f"places{i}")
+            zero, both = ~low & ~high, low & high
             m.d.comb += [
-                differ.eq(dividend[i] ^ before),
-                bit.eq(differ ^ borrow),
-                owed.eq(Mux(differ, before, borrow)),
-                product[i].eq(bit),
+                rest_one.eq(Mux(none, low & ~high, Mux(one, zero | both, high & ~low))),
+                rest_two.eq(Mux(none, high & ~low, Mux(one, low & ~high, zero | both))),
+                # (4 left + pair) / 3
+                places[0].eq(Mux(none, both, Mux(one, ~high, low | high))),
+                places[1].eq(Mux(none, 0, Mux(one, high, 1))),
             ]
-            before, borrow = bit, owed
-
-        top = product[-1]
-        last = size - SIGNIFICAND - 1  # of the bits that are kept, below the top
-        kept, half = Signal(SIGNIFICAND), Signal()
+            quotient[:0] = [places[0], places[1]]
+            left = rest_one, rest_two
+        q = Cat(*quotient)[: SIGNIFICAND - 1]
+        one, two = left
+        top = q[-1]
+        upper, lower = Signal(SIGNIFICAND), Signal(SIGNIFICAND)
         m.d.comb += [
-            kept.eq(Mux(top, product[last + 1 :], product[last:-1])),
-            half.eq(Mux(top, product[last], product[last - 1])),
-            # No product is a tie, and none rounds up to the next binade (lemma of spec §25).
-            self.sixth.eq((kept + half)[:FLOAT_FRACTION]),
+            upper.eq(Cat(one, q + two)),
+            lower.eq(Cat(two, one | two, q)),
+            self.sixth.eq(Mux(top, upper, lower)[:FLOAT_FRACTION]),
             self.carry.eq(top),
         ]
         return m
