@@ -82,6 +82,29 @@ def test_counts_are_kept_and_summed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         run([tied], 1)
 
 
+def test_the_record_keeps_the_rows_of_other_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = tmp_path / "record.md"
+    document.write_text(f"before\n{exhaustive.BEGIN}\n{exhaustive.END}\nafter\n", "utf-8")
+    every = [Job(name, "this with that", "spec §3", "", (), 1) for name in ("a", "b", "c")]
+    monkeypatch.setattr(exhaustive, "commit", lambda: "1" * 12)
+    exhaustive.record(document, every, {"b": (1000, 0)})
+    first = document.read_text("utf-8")
+    assert f"| b | 1,000 |  | this with that | spec §3 | `{'1' * 12}` |\n" in first
+    assert "2 of 3 spaces are not recorded yet" in first
+    monkeypatch.setattr(exhaustive, "commit", lambda: "2" * 12 + " with changes")
+    exhaustive.record(document, every, {"a": (5, 2)})
+    rows = exhaustive.recorded(document.read_text("utf-8"))
+    assert list(rows) == ["a", "b"] and "1" * 12 in rows["b"]
+    assert rows["a"].endswith(f"| 5 | 2 | this with that | spec §3 | `{'2' * 12} with changes` |")
+    exhaustive.record(document, every[1:], {"b": (7, 0), "c": (8, 0)})
+    last = document.read_text("utf-8")
+    assert last.startswith("before\n") and last.endswith("after\n")
+    assert list(exhaustive.recorded(last)) == ["b", "c"] and "not recorded" not in last
+    assert "1" * 12 not in last
+
+
 @pytest.mark.parametrize("name", ["hard blocks ue4m3-4o6", "hard blocks e8m0-fc"])
 def test_hard_blocks_report_ties(name: str) -> None:
     """spec §15.3, §15.6"""
