@@ -21,6 +21,7 @@ from emulator.recipes import (
 from emulator.stimulus import stimulus, stimulus_names
 from tests import (
     codec_jobs,
+    exhaustive_codecs,
     exhaustive_dot_area,
     exhaustive_dots,
     exhaustive_epilogue,
@@ -382,5 +383,5 @@ def jobs() -> list[Job]:
     found += exhaustive_epilogue.jobs() + exhaustive_limited.jobs() + exhaustive_peer.jobs()
     found += exhaustive_select_scaled.jobs() + exhaustive_votes.jobs()
     found += exhaustive_memory.jobs() + exhaustive_dot_area.jobs()
-    found += exhaustive_random.jobs()
+    found += exhaustive_random.jobs() + exhaustive_codecs.jobs()
     return found + codec_jobs.jobs() + exhaustive_select.jobs() + second_jobs()
