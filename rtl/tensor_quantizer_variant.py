@@ -31,6 +31,9 @@ SCHEDULES = {
 }
 """How the passes over a tensor follow each other, by the name of the schedule (spec §24.7)."""
 
+IN_TURN = ("one", "delayed")
+"""Schedules under which quantizers may take longer than a cycle for a group (spec §24.7)."""
+
 ADDRESS_BITS = 32
 WIDTHS = (16, 32, 64, 128)
 """Bytes of a memory word."""
@@ -85,10 +88,11 @@ class TensorQuantizerVariant:
         if not (whole and least <= self.buffer <= (MAX_BUFFER if local else 0)):
             what = f"a power of two from {least} to {MAX_BUFFER}" if local else "0"
             raise ValueError(f"a buffer of {self.buffer} blocks is not {what}")
-        if self.schedule != "one" and self.quantizer.interval != 1:
+        if self.schedule not in IN_TURN and self.quantizer.interval != 1:
+            known = " and ".join(map(repr, IN_TURN))
             raise NotAvailableError(
-                f"schedule {self.schedule!r} of {self.quantizer}: hardware for candidates in turn "
-                "is available with schedule 'one' only"
+                f"schedule {self.schedule!r} of {self.quantizer}: candidates in turn go with "
+                f"schedules {known} only (spec §24.7)"
             )
 
     @classmethod

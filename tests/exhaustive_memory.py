@@ -35,6 +35,33 @@ MATRIX = tuple(
 )
 """Each pair of values of two parameters."""
 
+_CHOOSING = ("ue4m3-4o6-h", "ue5m3-3c-hbf16", "ue4m3-3c-hp2", "ue5m3-4o6-h")
+_CHOOSING += ("ue4m3-4o6-e6-h", "ue5m3-3c-e5-hp2", "ue4m3-3c-e6-hbf16", "ue5m3-4o6t-hp2")
+_FEW = {"block": _BLOCKS[:4], "input": _INPUTS[:2], "width": _WIDTHS[:3], "reads": _READS}
+
+SELECTING = tuple(
+    f"tensor-quantizer-{c['selection']}-b{c['block']}-{c['input']}{c['turn']}{c['schedule']}"
+    f"-w{c['width']}-r{c['reads']}"
+    for parameters in (
+        {
+            "selection": _CHOOSING,
+            "turn": ("",),
+            "schedule": ("-two", "-delayed", "-local64"),
+            **_FEW,
+        },
+        {
+            "selection": _CHOOSING[:-1],
+            "turn": ("-turn",),
+            "schedule": ("-delayed", "-cuto-delayed", "-cutiaeo-delayed"),
+            **_FEW,
+        },
+    )
+    for c in pairwise(parameters)
+)
+"""Candidates under a tensor scale: side by side with each schedule, in turn (spec §24.7)."""
+
+MATRICES = {"all": MATRIX, "selecting": SELECTING}
+
 UNITS = tuple(dict.fromkeys(p.name for p in POINTS))
 
 
@@ -57,8 +84,8 @@ def points_unit(unit: int) -> int:
     return total
 
 
-def matrix_unit(unit: int) -> int:
-    """A unit of the matrix: short tensors by the formula, long ones with random pauses."""
+def matrix_unit(matrix: str, unit: int) -> int:
+    """A unit of a matrix: short tensors by the formula, long ones with random pauses."""
     import numpy as np
 
     from cocotb_tests.memory_bench import Memory, Stalls, build
@@ -66,7 +93,7 @@ def matrix_unit(unit: int) -> int:
     from compare.memory import Traffic, traffic
     from rtl.tensor_quantizer_variant import tensor_quantizer
 
-    v = tensor_quantizer(MATRIX[unit])
+    v = tensor_quantizer(MATRICES[matrix][unit])
     random = np.random.Generator(np.random.PCG64(unit))
     model, total = build(v), 0
     opens = v.width + 1  # a word of scale codes and one block
@@ -96,10 +123,30 @@ def matrix_unit(unit: int) -> int:
 def jobs() -> list[Job]:
     """The jobs, in the order of their record."""
     found = []
-    for name, clause, function, units in (
-        ("tensor quantizers, points of the study", "spec §24.9, §24.10", "points", len(UNITS)),
-        ("tensor quantizers, pairs of all parts", "spec §24.6, §24.7", "matrix", len(MATRIX)),
+    for name, clause, function, arguments, units in (
+        (
+            "tensor quantizers, points of the study",
+            "spec §24.9, §24.10",
+            "points",
+            (),
+            len(UNITS),
+        ),
+        (
+            "tensor quantizers, pairs of all parts",
+            "spec §24.6, §24.7",
+            "matrix",
+            ("all",),
+            len(MATRIX),
+        ),
+        (
+            "tensor quantizers, pairs of all parts around candidates",
+            "spec §24.7, §24.9",
+            "matrix",
+            ("selecting",),
+            len(SELECTING),
+        ),
     ):
         what = "bytes: Verilator with kernels; cycles: with the formula"
-        found.append(Job(name, what, clause, f"{HERE}:{function}_unit", (), units, sources=SOURCES))
+        function = f"{HERE}:{function}_unit"
+        found.append(Job(name, what, clause, function, arguments, units, sources=SOURCES))
     return found

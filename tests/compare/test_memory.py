@@ -61,6 +61,22 @@ def test_points(point: Point, models: dict[str, MemoryModel]) -> None:
     assert not differing(model, point.memory, (blocks,))
 
 
+SELECTING = (
+    "tensor-quantizer-ue4m3-4o6-hp2-b8-bf16-turn-delayed-w16",
+    "tensor-quantizer-ue4m3-3c-e5-hp2-b8-bf16-two-w16",
+)
+
+
+@pytest.mark.parametrize("name", SELECTING)
+def test_candidates_under_a_tensor_scale(name: str) -> None:
+    """In turn or side by side: words of `quantize`, cycles of the formula (spec §24.7, §24.9)."""
+    model = build(tensor_quantizer(name))
+    for latency, reads in ((1, None), (9, 3), (130, 17)):
+        assert not differing(model, Memory(latency, reads)), (latency, reads)
+    run, _ = measure(model, [tensor(model.variant, 700, 5)], Memory(7, 9), Stalls(90, 160, 90, 128))
+    assert run.results[0].reads == 700 * (2 if "two" in name else 1)
+
+
 @pytest.mark.parametrize("name", [ONE, TWO])
 @pytest.mark.parametrize("seed", range(4))
 def test_pauses(name: str, seed: int, models: dict[str, MemoryModel]) -> None:

@@ -54,8 +54,8 @@ def run(
 ) -> Seen:
     """Give commands one after the other.
 
-    Asserts that what is offered stays until it is taken (spec §12.2), and that no more reads are
-    under way than the variant allows (spec §24.5).
+    Asserts that what is offered stays until it is taken (spec §12.2), that no more reads are
+    under way than the variant allows, and that requests keep their distance (spec §24.5).
 
     Args:
         v: the unit.
@@ -78,7 +78,7 @@ def run(
         under: deque[tuple[int, int]] = deque()
         sent, started, shown, offered = 0, 0, False, False
         held: dict[str, int | None] = dict.fromkeys(STREAMS)
-        cycle = 0
+        cycle, asked = 0, -v.pace
         while len(seen.statuses) < len(commands):
             assert cycle < 200_000, "the unit stands still"
             if cycle == reset_at:
@@ -86,6 +86,7 @@ def run(
                 under.clear()
                 seen.requests, seen.writes, seen.statuses, seen.cycles = [], [], [], []
                 sent, offered, held = 0, False, dict.fromkeys(STREAMS)
+                asked = cycle - v.pace
                 for stream in ("command", "read"):
                     ctx.set(getattr(dut, stream).valid, 0)
                 ctx.set(rst, 1)
@@ -126,6 +127,8 @@ def run(
                 seen.requests.append(took["request"])
                 assert took["request"] + word <= len(memory)
                 assert len(under) <= v.reads
+                assert cycle - asked >= v.pace, f"a request {cycle - asked} cycles after another"
+                asked = cycle
             if "write" in took:
                 seen.writes.append(split(took["write"], word))
             if "status" in took:

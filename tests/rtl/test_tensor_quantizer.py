@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+from unittest import mock
 
 import pytest
 
 from emulator.errors import NotAvailableError, UnknownNameError
 from emulator.layout import from_hex
+from rtl import tensor_reader
+from rtl.read_requests import ReadRequests
 from rtl.tensor_quantizer_variant import TensorQuantizerVariant, tensor_quantizer
 from tests.rtl.memory_simulation import run
 from tests.rtl.tensor_examples import (
@@ -43,6 +46,7 @@ def test_there_are_examples_of_each_clause() -> None:
         "ue5m3-absmax-pz-b4-bf16-one-w16-r3",
         "e8m0-floor-b8-fp32-cuto-one-w16",
         "ue5m3-4o6-b8-bf16-turn-cuto-one-w16",
+        "ue4m3-4o6-hp2-b8-bf16-turn-cuto-delayed-w16",
         "ue4m3-absmax-hp2-b8-bf16-two-w16-r5",
         "ue4m3-absmax-hp2-b8-bf16-delayed-w16",
         "ue5m3-absmax-hp2-b8-bf16-local8-w16",
@@ -80,6 +84,26 @@ def test_random_pauses(name: str, pauses: float) -> None:
     assert seen.statuses == [a << 2 for a in amaxes]
 
 
+def test_requests_that_come_too_fast_are_found() -> None:
+    """Neither bytes nor cycles show them where words may wait (spec §24.5)."""
+    v = tensor_quantizer("tensor-quantizer-ue4m3-3c-e5-hp2-b8-bf16-turn-delayed-w16")
+    assert v.pace == 3
+    values = {"x": 0, "codes": CODES, "scales": SCALES, "tensor_scale": TENSOR_SCALE}
+    command = word(v.command_layout, values | {"blocks": 4, "g": 0x77})
+    assert len(run(v, bytes(SIZE), [command]).requests) == 4
+    requests = ReadRequests
+
+    def hasty(given: TensorQuantizerVariant) -> ReadRequests:
+        one = mock.Mock(wraps=given, pace=1, reads=given.reads, word_bits=given.word_bits)
+        return requests(one)
+
+    with (
+        mock.patch.object(tensor_reader, "ReadRequests", hasty),
+        pytest.raises(AssertionError, match="a request 1 cycles after another"),
+    ):
+        run(v, bytes(SIZE), [command])
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -87,6 +111,7 @@ def test_random_pauses(name: str, pauses: float) -> None:
         "tensor-quantizer-ue5m3-4o6-b16-bf16-turn-one-w32-r64",
         "tensor-quantizer-ue4m3-absmax-h-b16-fp32-cuto-two-w128",
         "tensor-quantizer-ue4m3-absmax-pz-h256-b2-fp16-delayed-r1",
+        "tensor-quantizer-ue4m3-3c-e5-hbf16-b16-fp32-turn-cuto-delayed",
         "tensor-quantizer-ue5m3-absmax-hbf16-b32-bf16-local1024-w16",
     ],
 )
@@ -112,6 +137,8 @@ def test_defaults_are_named() -> None:
         ("ue4m3-absmax-h-b16-bf16-one", ValueError, "'one' of .*, which has a tensor scale"),
         ("ue5m3-absmax-b16-bf16-one-w24", ValueError, "a memory word of 24 bytes is not one of"),
         ("ue5m3-absmax-b16-bf16-one-r0", ValueError, "0 outstanding reads are not 1 to 4096"),
+        ("ue4m3-4o6-h-b16-bf16-turn-two", NotAvailableError, "with schedules 'one' and 'delayed'"),
+        ("ue4m3-3c-e5-h-b16-bf16-turn-local8", NotAvailableError, r"only \(spec §24.7\)"),
         ("ue4m3-absmax-h-b16-bf16-local3", ValueError, "3 blocks is not a power of two from 2"),
         ("ue4m3-absmax-h-b16-bf16-local1", ValueError, "1 blocks is not a power of two from 2"),
         ("ue5m3-absmax-b64-bf16-one", NotAvailableError, "64 exceeds the 32 lanes"),
