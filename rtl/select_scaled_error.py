@@ -157,15 +157,22 @@ class ScaledMerit(wiring.Component):
             ]
             squares.add(term.square)
             gains.add(term.product, s.finer)
-        subtract_product(gains, self.scale, chain_total(m, squares), s.unit)
-        gain = chain_total(m, gains)
+        # Signals, since a slice of an expression is written out with all of the expression.
+        total, gain = Signal(s.squares_bits), Signal(s.gain_bits)
+        m.d.comb += total.eq(chain_total(m, squares))
+        subtract_product(m, gains, self.scale, total, s.unit)
+        m.d.comb += gain.eq(chain_total(m, gains))
         merits = Columns(m, "merits", s.bare_bits)
         for bit, digit in enumerate(Cat(self.significand[: s.scale.fraction_bits], 1)):
             merits.add(gain & digit.replicate(len(gain)), bit)
-        m.d.comb += self.merit.eq(self._common(chain_total(m, merits)))
+        merit = Signal(s.bare_bits)
+        m.d.comb += [
+            merit.eq(chain_total(m, merits)),
+            self.merit.eq(self._common(m, merit)),
+        ]
         return m
 
-    def _common(self, merit: Value) -> Value:
+    def _common(self, m: Module, merit: Value) -> Value:
         """The merit in units that all candidates of the block share.
 
         The exponents of two candidates differ by as much as amax's steps above them; the squared
@@ -175,7 +182,9 @@ class ScaledMerit(wiring.Component):
         lower = range(s.least_steps, s.plain_steps)
         for bit in range((s.plain_steps - s.least_steps).bit_length()):
             some = [self.peak == steps for steps in lower if (s.plain_steps - steps) >> bit & 1]
-            merit = Mux(Cat(*some).any(), merit << (2 << bit), merit)[: s.merit_bits]
+            shifted = Signal(s.merit_bits, name=f"merit_shifted{bit}")
+            m.d.comb += shifted.eq(Mux(Cat(*some).any(), merit << (2 << bit), merit))
+            merit = shifted
         return merit
 
 
@@ -185,7 +194,7 @@ def chain_total(m: Module, columns: Columns) -> Value:
     return add(m, first, second, f"{columns.name}_chain")[:-1]
 
 
-def subtract_product(columns: Columns, a: Value, b: Value, shift: int) -> None:
+def subtract_product(m: Module, columns: Columns, a: Value, b: Value, shift: int) -> None:
     """Subtract ``a * b << shift``: a row for each bit of the shorter one, or for each two.
 
     Two bits and the highest of the two before are a digit from -2 to 2. A row of its multiple has
@@ -202,8 +211,10 @@ def subtract_product(columns: Columns, a: Value, b: Value, shift: int) -> None:
         one = low ^ middle
         two = (high & ~middle & ~low) | (~high & middle & low)
         width = len(a) + 1
-        row = (a & one.replicate(width)) | ((a << 1) & two.replicate(width))
-        columns.add(row[:width] ^ (~high).replicate(width), shift + at)
+        row = Signal(width, name=f"{columns.name}_row{at}")
+        multiple = (a & one.replicate(width)) | ((a << 1) & two.replicate(width))
+        m.d.comb += row.eq(multiple ^ (~high).replicate(width))
+        columns.add(row, shift + at)
         # Minus a number is its complement and one; its sign counts above the row.
         columns.add(~high, shift + at)
         columns.subtract(~high, shift + at + width)

@@ -205,7 +205,7 @@ class Difference(wiring.Component):
         m = Module()
         columns = Columns(m, "difference", 42)
         columns.add(self.c, 3)
-        subtract_product(columns, self.a, self.b, 2)
+        subtract_product(m, columns, self.a, self.b, 2)
         m.d.comb += self.difference.eq(chain_total(m, columns))
         return m
 
