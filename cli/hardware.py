@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.memory import simulate_tensors
 from cli.show import Json, add, count, print_json, progress, say, table
 
 Name = Annotated[
@@ -140,12 +141,17 @@ def simulate(
         typer.Option("--vectors", metavar="DIR", help="Golden vectors for the protocol tests."),
     ] = None,
     blocks: Annotated[
-        int, typer.Option("--blocks", help="Words for the protocol tests, and for icarus.")
+        int,
+        typer.Option(
+            "--blocks", help="Words for the protocol tests, and for icarus; blocks with pauses."
+        ),
     ] = 20_000,
     bulk_blocks: Annotated[
         int | None,
         typer.Option(
-            "--bulk-blocks", help="Random words for the C++ driver; 1,000,000 if left out."
+            "--bulk-blocks",
+            help="Random words for the C++ driver, 1,000,000 if left out; blocks of the long "
+            "tensor of a tensor quantizer, 65,536 if left out.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of random words and pauses.")] = 0,
@@ -155,7 +161,9 @@ def simulate(
 
     Two engines run one Verilated model: cocotb for the protocol (full rate, pauses on both sides,
     reset in mid-stream), then a C++ driver for the bulk of the words. The driver also runs the
-    model that CXXRTL makes; in Icarus a testbench in SystemVerilog replays the words.
+    model that CXXRTL makes; in Icarus a testbench in SystemVerilog replays the words. A tensor
+    quantizer runs between commands and a memory, all of whose bytes are compared, in Verilator or
+    in CXXRTL.
     """
     from cocotb_tests.second import SECOND, simulate_second
     from cocotb_tests.simulate import simulate as run
@@ -163,8 +171,6 @@ def simulate(
     from rtl.variant import Variant
 
     chosen = exported(name)
-    if not isinstance(chosen, Variant):
-        raise ValueError(f"{chosen} has ports to a memory: {_study(chosen)}")
     if simulator not in ("verilator", *SECOND):
         known = ", ".join(("verilator", *SECOND))
         raise ValueError(f"simulator {simulator!r} is not one of {known}")
@@ -172,17 +178,17 @@ def simulate(
         raise ValueError(f"--top {top} goes with --dut FILE.v")
     if waves and simulator != "verilator":
         raise ValueError(f"--waves goes with --simulator verilator, not {simulator}")
+    options: dict[str, Any] = {"dut": dut, "top": top, "folder": folder}
+    options |= {"blocks": blocks, "seed": seed}
+    if not isinstance(chosen, Variant):
+        if waves or vectors:
+            raise ValueError(f"{'--waves' if waves else '--vectors'} does not go with {chosen}")
+        options |= {"bulk_blocks": bulk_blocks, "as_json": as_json}
+        simulate_tensors(chosen, simulator, **options)
+        return
     if bulk_blocks is None:
         bulk_blocks = 0 if simulator == "icarus" else 1_000_000
-    options: dict[str, Any] = {
-        "dut": dut,
-        "top": top,
-        "folder": folder,
-        "vectors": vectors,
-        "blocks": blocks,
-        "bulk_blocks": bulk_blocks,
-        "seed": seed,
-    }
+    options |= {"vectors": vectors, "bulk_blocks": bulk_blocks}
     with progress("simulate", off=as_json) as show:
         if simulator == "verilator":
             report = run(chosen, waves=waves, progress=show, **options)
@@ -215,4 +221,4 @@ def simulate(
 
 
 def _study(name: object) -> str:
-    return f"`finescale study memory {name}` simulates it"
+    return f"`finescale simulate {name}` runs it between commands and a memory"

@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -141,13 +142,37 @@ def build(
     """
     design = translate(path, top)
     check_ports(design.ports, variant.ports, f"{path}: {design.top}")
-    main = _main(variant, design)
+    return Model(variant, design.top, assemble(path, design, _main(variant, design), folder=folder))
+
+
+def assemble(
+    path: Path,
+    design: Translated,
+    main: str,
+    *,
+    shims: Sequence[Path] = (SHIM,),
+    driver: Path = DRIVER,
+    folder: Path | None = None,
+) -> Path:
+    """Compile a model with its shim and its driver, or find the program where it was built before.
+
+    Args:
+        path: where the Verilog came from, for messages.
+        design: the model.
+        main: the C++ file that puts all together.
+        shims: folders of headers, searched in this order.
+        driver: the C++ file that ``main`` includes.
+        folder: where models are kept; by default ``build/models``.
+
+    Raises:
+        ToolError: if the compiler fails.
+    """
     home = (folder or tools.build_root() / "models").resolve()
-    home /= f"{design.top}-cxxrtl-{_key(design, main)}"
+    home /= f"{design.top}-cxxrtl-{_key(design, main, shims, driver)}"
     program = home / design.top
     if not program.is_file():
-        _build_into(home, path, design, main)
-    return Model(variant, design.top, program)
+        _build_into(home, path, design, main, (*shims, driver.parent))
+    return program
 
 
 def _main(variant: Device, design: Translated) -> str:
@@ -157,21 +182,29 @@ def _main(variant: Device, design: Translated) -> str:
         f"#define IN_BYTES {variant.input_layout.nbytes}\n"
         f"#define OUT_BYTES {variant.output_layout.nbytes}\n"
         f"#define LAST_BIT {last}\n"
-        f"#define RANDOM_STATE {int(not design.initial)}\n"
-        f"#define TOP p_{design.top.replace('_', '__')}\n"
-        f'#include "{DRIVER.name}"\n'
+        f'{about(design)}#include "{DRIVER.name}"\n'
     )
 
 
-def _key(design: Translated, main: str) -> str:
+def about(design: Translated) -> str:
+    """What a shim has to know of a model, for the C++ file that puts all together."""
+    return (
+        f"#define RANDOM_STATE {int(not design.initial)}\n"
+        f"#define TOP p_{design.top.replace('_', '__')}\n"
+    )
+
+
+def _key(design: Translated, main: str, shims: Sequence[Path], driver: Path) -> str:
     """Hash of everything that decides the executable."""
     digest = hashlib.sha256(f"{design.model}\0{main}\0{FLAGS}\0{versions()}".encode())
-    for file in (DRIVER, *sorted(SHIM.glob("*.h"))):
+    for file in (driver, *(file for shim in shims for file in sorted(shim.glob("*.h")))):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _build_into(home: Path, path: Path, design: Translated, main: str) -> None:
+def _build_into(
+    home: Path, path: Path, design: Translated, main: str, includes: Sequence[Path]
+) -> None:
     """Build in a temporary folder beside ``home`` and rename it once complete."""
     home.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{design.top[:40]}-", dir=home.parent))
@@ -180,7 +213,7 @@ def _build_into(home: Path, path: Path, design: Translated, main: str) -> None:
         (work / "main.cpp").write_text(main, "utf-8")
         finished = work / "finished"
         finished.mkdir()
-        folders = (work, SHIM, DRIVER.parent, include_folder())
+        folders = (work, *includes, include_folder())
         command = [tools.compiler(), *FLAGS, *(f"-I{f}" for f in folders), str(work / "main.cpp")]
         command += ["-o", str(finished / design.top)]
         done = subprocess.run(command, capture_output=True, text=True, errors="replace")

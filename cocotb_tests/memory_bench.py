@@ -165,50 +165,68 @@ class MemoryModel:
 
 
 def build(
-    variant: TensorQuantizerVariant, verilog: str | None = None, folder: Path | None = None
+    variant: TensorQuantizerVariant,
+    verilog: str | Path | None = None,
+    folder: Path | None = None,
+    *,
+    top: str | None = None,
 ) -> MemoryModel:
-    """Build the model of a tensor quantizer, or find it where it was built before.
+    """Build the Verilated model of a tensor quantizer, or find it where it was built before.
 
     Args:
         variant: gives the ports that the design has to have.
-        verilog: the design's text; that of the variant if None.
+        verilog: the design's text, or a file; the text of the variant if None.
         folder: where models are kept; by default ``build/models``.
+        top: the top module; that of the variant, or the only one of a file, if None.
 
     Raises:
+        FileFormatError: if the file does not exist.
         ToolError: if a tool is missing or fails, or if the ports differ.
     """
     toolchain.require(yosys=verilog is None)
-    text = variant.verilog() if verilog is None else verilog
-    digest = hashlib.sha256(text.encode())
-    for file in (DRIVER, Path(__file__)):
-        digest.update(file.read_bytes())
-    digest.update(repr(sorted(toolchain.versions(yosys=False).items())).encode())
+    if isinstance(verilog, Path):
+        top = top or toolchain.top_module(verilog)
+        parts = [file.read_bytes() for file in toolchain.source_files(verilog, top)]
+    else:
+        verilog = variant.verilog() if verilog is None else verilog
+        top, parts = top or variant.module, [verilog.encode()]
+    digest = hashlib.sha256()
+    for part in (*parts, *(file.read_bytes() for file in (DRIVER, Path(__file__)))):
+        digest.update(part)
+    versions = sorted(toolchain.versions(yosys=False).items())
+    digest.update(repr((versions, variant.ports, top)).encode())
     home = (folder or toolchain.build_root() / "models").resolve()
-    home /= f"{variant.module}-{digest.hexdigest()[:16]}"
+    home /= f"{top}-{digest.hexdigest()[:16]}"
     program = home / "memory"
     if not program.is_file():
-        _build_into(home, text, variant)
+        _build_into(home, verilog, variant, top)
     return MemoryModel(variant, program)
 
 
-def _build_into(home: Path, text: str, variant: TensorQuantizerVariant) -> None:
+def widths(variant: TensorQuantizerVariant) -> str:
+    """What `memory_driver.cpp` has to know of a variant."""
+    return (
+        f"#define WIDTH {variant.width}\n"
+        f"#define COMMAND_BYTES {variant.command_layout.nbytes}\n"
+        f"#define STATUS_BYTES {variant.status_layout.nbytes}\n"
+    )
+
+
+def _build_into(home: Path, verilog: str | Path, variant: TensorQuantizerVariant, top: str) -> None:
     """Build in a temporary folder beside ``home`` and rename it once complete."""
     home.parent.mkdir(parents=True, exist_ok=True)
-    top = variant.module
     work = Path(tempfile.mkdtemp(prefix=f".{top[:40]}-", dir=home.parent))
     try:
-        path = work / f"{top}.v"
-        path.write_text(text, encoding="utf-8")
-        toolchain.check_ports(toolchain.dut_ports(path, top), variant.ports, top)
-        (work / "sim_main.cpp").write_text(
-            f"#define WIDTH {variant.width}\n"
-            f"#define COMMAND_BYTES {variant.command_layout.nbytes}\n"
-            f"#define STATUS_BYTES {variant.status_layout.nbytes}\n"
-            f'#include "{DRIVER}"\n'
-        )
+        if isinstance(verilog, Path):
+            path = verilog.resolve()
+        else:
+            path = work / f"{top}.v"
+            path.write_text(verilog, encoding="utf-8")
+        toolchain.check_ports(toolchain.dut_ports(path, top), variant.ports, f"{path.name}: {top}")
+        (work / "sim_main.cpp").write_text(f'{widths(variant)}#include "{DRIVER}"\n')
         command: Sequence[str] = ["verilator", *FLAGS, "--top-module", top, "-o", "memory"]
-        command = [*command, "-Mdir", str(work), str(path), str(work / "sim_main.cpp")]
-        toolchain.run(command, f"verilator on {top}", cwd=work)
+        command = [*command, "-Mdir", str(work), f"-I{path.parent}", str(path)]
+        toolchain.run([*command, str(work / "sim_main.cpp")], f"verilator on {top}", cwd=work)
         jobs = "-j1" if "PYTEST_XDIST_WORKER" in os.environ else "-j2"
         toolchain.run(["make", jobs, "-f", "Vtop.mk"], f"compiling the model of {top}", cwd=work)
         finished = work / "finished"

@@ -62,6 +62,17 @@ SELECTING = tuple(
 
 MATRICES = {"all": MATRIX, "selecting": SELECTING}
 
+SECOND = tuple(
+    f"tensor-quantizer-{rest}"
+    for rest in (
+        "ue5m3-absmax-b16-bf16-one-w16",
+        "ue4m3-absmax-h-b16-bf16-two-w32",
+        "ue5m3-3c-hbf16-b8-bf16-turn-delayed-w16",
+        "ue4m3-4o6-e6-h-b8-fp16-local16384-w16",
+    )
+)
+"""One of each schedule, for another simulator."""
+
 UNITS = tuple(dict.fromkeys(p.name for p in POINTS))
 
 
@@ -120,6 +131,19 @@ def matrix_unit(matrix: str, unit: int) -> int:
     return total
 
 
+def second_unit(unit: int) -> int:
+    """A tensor quantizer of each schedule in both simulators: the same bytes, reads and cycles."""
+    from compare.memory_simulation import SIMULATORS, simulate_memory
+    from rtl.tensor_quantizer_variant import tensor_quantizer
+
+    v = tensor_quantizer(SECOND[unit])
+    first, second = (simulate_memory(v, simulator, seed=unit) for simulator in SIMULATORS)
+    assert first.results == second.results, v.name
+    words = {r.stimulus: r.words for r in second.results}
+    assert words["long"] >= WORDS, f"{v.name}: {words}"
+    return second.compared
+
+
 def jobs() -> list[Job]:
     """The jobs, in the order of their record."""
     found = []
@@ -149,4 +173,15 @@ def jobs() -> list[Job]:
         what = "bytes: Verilator with kernels; cycles: with the formula"
         function = f"{HERE}:{function}_unit"
         found.append(Job(name, what, clause, function, arguments, units, sources=SOURCES))
+    found.append(
+        Job(
+            "tensor quantizers of each schedule in CXXRTL",
+            "bytes: CXXRTL with kernels; cycles: with Verilator and the formula",
+            "spec §24.6, §24.7, §24.9",
+            f"{HERE}:second_unit",
+            (),
+            len(SECOND),
+            sources=(*SOURCES, "compare/memory_simulation.py", "cocotb_tests/cxxrtl_m*/*.h"),
+        )
+    )
     return found

@@ -8,42 +8,16 @@
 #ifndef FINESCALE_CXXRTL_VTOP_H
 #define FINESCALE_CXXRTL_VTOP_H
 
-#include <cstddef>
-#include <cstdint>
-
 #include "design.cc"
+#include "ports.h"
 #include "verilated.h"
-
-namespace finescale_cxxrtl {
-
-constexpr std::size_t kChunk = sizeof(uint32_t);
-
-template <std::size_t Bits>
-void put(cxxrtl::value<Bits>& port, const unsigned char* bytes, std::size_t count) {
-    for (auto& chunk : port.data) chunk = 0;
-    for (std::size_t k = 0; k < count; ++k)
-        port.data[k / kChunk] |= static_cast<uint32_t>(bytes[k]) << (8 * (k % kChunk));
-}
-
-template <std::size_t Bits>
-void take(const cxxrtl::value<Bits>& port, unsigned char* bytes, std::size_t count) {
-    for (std::size_t k = 0; k < count; ++k)
-        bytes[k] = static_cast<unsigned char>(port.data[k / kChunk] >> (8 * (k % kChunk)));
-}
-
-template <std::size_t Bits>
-void take(const cxxrtl::wire<Bits>& port, unsigned char* bytes, std::size_t count) {
-    take(port.curr, bytes, count);
-}
-
-}  // namespace finescale_cxxrtl
 
 struct Vtop {
     unsigned char clk = 0, rst = 0, i_valid = 0, o_ready = 0, i_ready = 0, o_valid = 0;
     unsigned char i_payload[IN_BYTES] = {}, o_payload[OUT_BYTES] = {};
 
     explicit Vtop(VerilatedContext* context) {
-        if (RANDOM_STATE) draw_registers(context->seed);
+        if (RANDOM_STATE) finescale_cxxrtl::draw_registers(design_, context->seed);
         eval();
     }
 
@@ -61,27 +35,6 @@ struct Vtop {
     }
 
   private:
-    void draw_registers(uint64_t state) {
-        cxxrtl::debug_items items;
-        design_.debug_info(&items, nullptr, "", {});
-        for (auto& entry : items.table) {
-            for (auto& item : entry.second) {
-                const bool memory = item.type == cxxrtl::debug_item::MEMORY;
-                const bool sync = item.flags & cxxrtl::debug_item::DRIVEN_SYNC;
-                if (!memory && !(item.type == cxxrtl::debug_item::WIRE && sync)) continue;
-                const std::size_t chunks = (item.width + 31) / 32;
-                for (std::size_t k = 0; k < chunks * item.depth; ++k) {
-                    state = state * 6364136223846793005u + 1442695040888963407u;
-                    uint32_t bits = static_cast<uint32_t>(state >> 32);
-                    if (item.width % 32 && k % chunks == chunks - 1)
-                        bits &= (uint32_t(1) << item.width % 32) - 1;
-                    item.curr[k] = bits;
-                    if (item.next) item.next[k] = bits;
-                }
-            }
-        }
-    }
-
     cxxrtl_design::TOP design_;
 };
 

@@ -80,8 +80,12 @@ def test_export_as_json(cli: Cli) -> None:
         (f"export {SMALL.name} -o file/out", "file"),
         ("study memory none", "unknown tensor quantizer 'none'"),
         (
-            "simulate tensor-quantizer-ue5m3-absmax-b16-bf16-one",
-            "`finescale study memory tensor-quantizer-ue5m3-absmax-b16-bf16-one` simulates it",
+            "simulate tensor-quantizer-ue5m3-absmax-b16-bf16-one --simulator icarus",
+            "runs in verilator and cxxrtl, not in icarus",
+        ),
+        (
+            "simulate tensor-quantizer-ue5m3-absmax-b16-bf16-one --waves",
+            "--waves does not go with tensor-quantizer-ue5m3",
         ),
         (f"simulate {SMALL.name} --top x", "--top x goes with --dut FILE.v"),
         (f"simulate {SMALL.name} --simulator vcs", "simulator 'vcs' is not one of verilator, cxx"),
@@ -176,6 +180,25 @@ def test_simulate_in_other_simulators(cli: Cli, monkeypatch: pytest.MonkeyPatch)
     assert "1,234 words compared by the testbench (each stimulus" in ended.out
     assert cli("simulate", SMALL.name, "--simulator", "icarus", "--json").json["latency"] == -1
     assert seen == [("cxxrtl", 1_000_000), ("icarus", 0), ("icarus", 0)]
+
+
+@pytest.mark.slow
+def test_simulate_a_tensor_quantizer(cli: Cli) -> None:
+    """Between commands and a memory; a design that computes something else is found (spec §24)."""
+    v = tensor_quantizer("tensor-quantizer-ue5m3-absmax-b4-bf16-one-w16")
+    few = ("--simulator", "cxxrtl", "--blocks", 100, "--bulk-blocks", 200)
+    ended = cli("simulate", v.name, *few, "-o", "out")
+    assert ended.code == 0, ended.err
+    assert ended.out.splitlines()[-1] == (
+        f"{v.name}: all bytes identical in cxxrtl, cycles and bytes read as in spec §24"
+    )
+    assert ["long", "1", "200", "100", "600"] in [x.split()[:5] for x in ended.out.splitlines()]
+    found = cli("simulate", v.name, *few, "--json").json
+    assert all(r["blocks"] >= n for r, n in zip(found["results"], (1, 100, 200), strict=True))
+    assert found["compared"] > 900
+    other = v.name.replace("absmax", "absmax-pz")
+    ended = cli("simulate", other, *few, "--dut", f"out/{v.module}.v")
+    assert ended.code == 1 and "bytes differ, first address" in ended.err
 
 
 @pytest.mark.slow
