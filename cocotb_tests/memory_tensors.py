@@ -57,7 +57,7 @@ def tensor(v: TensorQuantizerVariant, blocks: int, seed: int, special: float = 0
         v: gives format and block size.
         blocks: number of blocks.
         seed: of the numbers.
-        special: share of blocks that hold special numbers.
+        special: share of blocks that hold special numbers, and of blocks near zero.
 
     Returns:
         Shape ``(blocks, block size)``.
@@ -76,6 +76,9 @@ def tensor(v: TensorQuantizerVariant, blocks: int, seed: int, special: float = 0
     bits = np.where(
         odd & (random.random((blocks, n)) < 0.4), random.choice(known, (blocks, n)), bits
     )
+    # Blocks of subnormals and zeros: their scale codes are the smallest there are.
+    small = fractions * random.integers(0, 2, (blocks, n))
+    bits = np.where(random.random((blocks, 1)) < special, small, bits)
     return (bits | (random.integers(0, 2, (blocks, n)) << x.magnitude_bits)).astype(dtype)
 
 

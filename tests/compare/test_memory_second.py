@@ -83,6 +83,6 @@ def test_what_cannot_be_simulated() -> None:
     with pytest.raises(ValueError, match="runs in verilator and cxxrtl, not in icarus"):
         simulate_memory(ONE, "icarus")
     wrongs: list[dict[str, Any]] = [{"blocks": -1}, {"seed": -1}]
-    for wrong in (*wrongs, {"bulk_blocks": 1 << ONE.count_bits}):
+    for wrong in [*wrongs, {"bulk_blocks": 1 << ONE.count_bits}]:
         with pytest.raises(ValueError, match="out of range"):
             simulate_memory(ONE, **wrong)
