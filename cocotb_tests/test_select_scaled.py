@@ -52,6 +52,19 @@ def test_side_by_side_and_in_turn_agree(tmp_path: Path) -> None:
     judge(about.expected(words), runs[0].words, words, quantizer(SIDE)).require()
 
 
+@pytest.mark.parametrize(
+    "name", ["quantizer-ue4m3-6c-hp2-b2-fp16-turn", "quantizer-ue4m3-3c-e5-hp2-b2-fp16-turn"]
+)
+def test_least_lanes_far_above_the_largest_scale(name: str) -> None:
+    """Where a scale is clamped, each lane but 0 is 6, float16's least number too (spec §9.1)."""
+    v = quantizer(name)
+    about = subject(v)
+    words = np.concatenate([about.stimulus(name) for name in about.names()])
+    with tempfile.TemporaryDirectory() as folder:
+        run = driver(to_verilog(v), name, Path(folder)).run(words, valid=256, ready=256)
+    assert judge(about.expected(words), run.words, words, v).require().compared == len(words)
+
+
 def clamped_run(name: str, *, blocks: int, seed: int) -> int:
     """Blocks whose scale is clamped, under many tensor scales, through a variant.
 

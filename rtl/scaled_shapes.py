@@ -71,7 +71,11 @@ class ScaledShapes(Shapes):
 
     @cached_property
     def origin_range(self) -> tuple[int, int]:
-        """Least and greatest biased origin of codes; beyond them nothing changes but infinity."""
+        """Least and greatest biased origin of codes; beyond them nothing changes but infinity.
+
+        A number 7 binades above the origin is 7: five times the product, the last threshold, lies
+        5 binades above it, or 6 if it carries.
+        """
         return 1 - self.input.fraction_bits - 7, (1 << self.input.exponent_bits) - 2
 
     def width(self, multiple: int) -> int:

@@ -22,8 +22,12 @@ class ReachingShapes(ScaledShapes):
 
     @cached_property
     def origin_range(self) -> tuple[int, int]:
-        """See `ScaledShapes.origin_range`; the least is `top_steps` below every number."""
-        return 1 - self.input.fraction_bits - self.top_steps, super().origin_range[1]
+        """See `ScaledShapes.origin_range`; the least is `top_steps` below every number, or more.
+
+        Elements may need more than errors: see there.
+        """
+        low, high = super().origin_range
+        return min(low, 1 - self.input.fraction_bits - self.top_steps), high
 
 
 @dataclass(frozen=True)
