@@ -119,7 +119,10 @@ class TensorQuantizer(wiring.Component):
         with m.If(phase["done"] & self.status.ready):
             go("done", "idle")
 
-        offered, accepted, g = self._measure(m, platform, phase, start, job, reader, writer, tail)
+        commands = (taken, start)
+        offered, accepted, g = self._measure(
+            m, platform, phase, commands, job, reader, writer, tail
+        )
         self._quantize(m, platform, reader.o.payload.data, writer, offered, accepted, g)
         done = writer.i.valid & writer.i.ready
         made = Signal(v.group_count_bits)
@@ -137,7 +140,7 @@ class TensorQuantizer(wiring.Component):
         m: Module,
         platform: object,
         phase: dict[str, Signal],
-        start: Signal,
+        commands: tuple[Signal, Signal],
         job: Any,
         reader: Any,
         writer: Any,
@@ -145,11 +148,14 @@ class TensorQuantizer(wiring.Component):
     ) -> tuple[Value, Signal, Value | None]:
         """Where groups go: to the quantizers, to the unit that measures them, or to both.
 
+        ``commands`` say that one is taken, and that it is not refused: any sets the amax to 0.
+
         Returns:
             Whether a group is offered to the quantizers, what shall say that they take it, and
             their tensor scale.
         """
         v, accepted = self.variant, Signal(name="accepted")
+        taken, start = commands
         if v.kind is None:
             m.d.comb += reader.o.ready.eq(accepted)
             return reader.o.valid, accepted, None
@@ -157,7 +163,7 @@ class TensorQuantizer(wiring.Component):
         place(m, platform, "tensor_measure", measure, clocked=True)
         status: Any = self.status.payload
         m.d.comb += [
-            measure.start.eq(start),
+            measure.start.eq(taken),
             measure.i.payload.eq(reader.o.payload),
             writer.tensor_scale.eq(job.tensor_scale),
             status.amax.eq(measure.amax),

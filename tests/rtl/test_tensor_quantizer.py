@@ -84,6 +84,19 @@ def test_random_pauses(name: str, pauses: float) -> None:
     assert seen.statuses == [a << 2 for a in amaxes]
 
 
+@pytest.mark.parametrize("schedule", ["two", "delayed", "local8"])
+def test_a_refused_command_has_no_amax(schedule: str) -> None:
+    """Whatever the command before it measured (spec §24.4)."""
+    v = tensor_quantizer(f"tensor-quantizer-ue4m3-absmax-hp2-b8-bf16-{schedule}-w16")
+    values = {"x": 0, "codes": CODES, "scales": SCALES, "tensor_scale": TENSOR_SCALE, "g": 127}
+    commands = [
+        word(v.command_layout, values | part) for part in ({"blocks": 1}, {"blocks": 0, "x": 16})
+    ]
+    memory = bytes.fromhex("803f" * 8).ljust(SIZE, b"\0")
+    seen = run(v, memory, [*commands, word(v.command_layout, values | {"blocks": 1, "x": 8})])
+    assert seen.statuses == [0x3F80 << 2, 1, 2]
+
+
 def test_requests_that_come_too_fast_are_found() -> None:
     """Neither bytes nor cycles show them where words may wait (spec §24.5)."""
     v = tensor_quantizer("tensor-quantizer-ue4m3-3c-e5-hp2-b8-bf16-turn-delayed-w16")
