@@ -181,9 +181,9 @@ def simulate(
     options: dict[str, Any] = {"dut": dut, "top": top, "folder": folder}
     options |= {"blocks": blocks, "seed": seed}
     if not isinstance(chosen, Variant):
-        if waves or vectors:
-            raise ValueError(f"{'--waves' if waves else '--vectors'} does not go with {chosen}")
-        options |= {"bulk_blocks": bulk_blocks, "as_json": as_json}
+        if waves:
+            raise ValueError(f"--waves does not go with {chosen}")
+        options |= {"vectors": vectors, "bulk_blocks": bulk_blocks, "as_json": as_json}
         simulate_tensors(chosen, simulator, **options)
         return
     if bulk_blocks is None:

@@ -101,7 +101,8 @@ def write(
 
     The folder holds manifest.json, stimulus/*.hex and expected/RECIPE/*.hex: one block per line,
     as $readmemh reads it (spec §11). With --variant the words are those of a unit's ports, any
-    unit's: stimulus/VARIANT/*.hex and expected/VARIANT/*.hex (spec §11.5).
+    unit's: stimulus/VARIANT/*.hex and expected/VARIANT/*.hex (spec §11.5), and those of a tensor
+    quantizer its commands, its statuses and the memory before and after (spec §11.7).
     """
     from emulator import golden
     from emulator.committed import COMMITTED_INPUTS, committed_names, committed_recipes
@@ -143,9 +144,10 @@ def write(
             progress=show,
         )
         if committed:
-            from cocotb_tests.unit_vectors import COMMITTED, write_committed
+            from cocotb_tests import memory_vectors, unit_vectors
 
-            write_committed(folder / COMMITTED, show)
+            for kind in (unit_vectors, memory_vectors):
+                kind.write_committed(folder / kind.COMMITTED, show)
     _tell(folder, manifest, as_json)
 
 
@@ -160,10 +162,28 @@ def _write_units(
     as_json: bool,
 ) -> None:
     """Write vectors of variants."""
-    from cocotb_tests import unit_vectors
-    from rtl.variants import variant
+    from cocotb_tests import memory_vectors, unit_vectors
+    from rtl.exported import exported
+    from rtl.variant import Variant
 
-    chosen = [variant(name) for name in dict.fromkeys(names)]
+    every = [exported(name) for name in dict.fromkeys(names)]
+    chosen = [v for v in every if isinstance(v, Variant)]
+    if tensors := [v for v in every if not isinstance(v, Variant)]:
+        if chosen or words is not None or most is not None:
+            raise ValueError(
+                f"{tensors[0]} goes without --words, --most and variants that have no memory"
+            )
+        with progress("write", off=as_json) as show:
+            manifest = memory_vectors.write(
+                folder,
+                tensors,
+                names=stimuli or (),
+                seed=seed,
+                overwrite=overwrite,
+                progress=show,
+            )
+        _tell(folder, manifest, as_json)
+        return
     with progress("write", off=as_json) as show:
         manifest = unit_vectors.write(
             folder,
@@ -223,7 +243,7 @@ def check(
     Stimuli are generated again, and the words required for them computed again. Folders of vectors
     within the folder are checked as well.
     """
-    from cocotb_tests import unit_vectors
+    from cocotb_tests import memory_vectors, unit_vectors
     from emulator.errors import FileFormatError, MismatchError
     from emulator.integrity import check as check_recipes
     from emulator.integrity import nested
@@ -234,8 +254,11 @@ def check(
     try:
         with progress("check", off=as_json) as show:
             for place in (folder, *nested(folder)):
-                units = unit_vectors.is_unit_folder(place)
-                check_folder = unit_vectors.check if units else check_recipes
+                check_folder = check_recipes
+                if unit_vectors.is_unit_folder(place):
+                    check_folder = unit_vectors.check
+                elif memory_vectors.is_memory_folder(place):
+                    check_folder = memory_vectors.check
                 found[str(place)] = check_folder(place, sample=sample, progress=show)
     except FileFormatError as error:
         raise MismatchError(str(error)) from None

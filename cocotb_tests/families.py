@@ -85,6 +85,15 @@ STREAMS = (
 """Names of the smallest variants, of each unit one for each way in which words call for results."""
 
 
+MEMORY_FAMILIES = (
+    "tensor-quantizer-ue5m3-absmax-b4-bf16-one-w16",
+    "tensor-quantizer-ue4m3-absmax-h-b8-bf16-two-w16",
+    "tensor-quantizer-ue4m3-4o6-hp2-b8-bf16-turn-delayed-w16",
+    "tensor-quantizer-ue5m3-absmax-hbf16-b8-bf16-local8-w16",
+)
+"""Names of tensor quantizers, one of each schedule (spec §24.7), with each kind of tensor scale."""
+
+
 def family(v: Variant) -> str:
     """The kind of unit that a variant belongs to: its unit, the class of its design, and what of
     its recipe or accumulation makes other gates."""

@@ -41,6 +41,12 @@ class Task:
     after: Image
     statuses: Words
 
+    def sizes(self, v: TensorQuantizerVariant) -> list[int]:
+        """Blocks of each command, 0 for those that are refused (spec §24.4)."""
+        blocks = v.command_layout.unpack(self.commands)["blocks"][:, 0]
+        refused = v.status_layout.unpack(self.statuses)["refused"][:, 0]
+        return np.where(refused, 0, blocks).tolist()
+
 
 def pattern_of(amax: tuple[int, int], fmt: Format) -> int:
     """The pattern of a finite magnitude ``c * 2**q`` that came from one."""

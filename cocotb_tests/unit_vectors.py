@@ -240,7 +240,7 @@ def write(
             "stimulus": sorted(stimuli, key=lambda e: e["file"]),
             "expected": sorted(results, key=lambda e: e["file"]),
         }
-        (target / MANIFEST).write_text(_manifest_text(manifest), "utf-8")
+        (target / MANIFEST).write_text(manifest_text(manifest), "utf-8")
     return manifest
 
 
@@ -259,7 +259,7 @@ def _store(folder: Path, about: dict[str, Any], words: Words, layout: WordLayout
     return about | {"sha256": digest, "words": len(words), **word_entry(layout)}
 
 
-def _manifest_text(manifest: dict[str, Any]) -> str:
+def manifest_text(manifest: dict[str, Any]) -> str:
     """JSON with one line per file."""
     parts = []
     for key, value in manifest.items():

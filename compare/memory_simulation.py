@@ -5,8 +5,9 @@ All bytes of the memory are compared after each run, cycles and bytes read with 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import numpy as np
 
 from cocotb_tests import cxxrtl, memory_bench, memory_second, toolchain
 from cocotb_tests.memory_bench import Memory, MemoryModel, Stalls
-from cocotb_tests.memory_tensors import measure, tensor
+from cocotb_tests.memory_tensors import Task, judge, task, tensor
+from cocotb_tests.memory_vectors import load
 from compare.memory import Traffic, traffic
 from emulator.errors import FileFormatError, MismatchError
 from emulator.folder import new_file
@@ -92,6 +94,7 @@ def simulate_memory(
     dut: Path | None = None,
     top: str | None = None,
     folder: Path | None = None,
+    vectors: Path | None = None,
     blocks: int = DEFAULT_BLOCKS,
     bulk_blocks: int = DEFAULT_BULK,
     seed: int = 0,
@@ -106,6 +109,7 @@ def simulate_memory(
             cycles are told, but only those of our own design are held against spec §24.9.
         top: top module of that file, where it has several candidates.
         folder: where Verilog goes; by default ``build/simulate/<variant>``.
+        vectors: folder of golden vectors (spec §11.7) instead of the runs but the long one.
         blocks: least number of blocks that are quantized with pauses on all streams.
         bulk_blocks: blocks of one long tensor without pauses.
         seed: of tensors and pauses.
@@ -123,7 +127,17 @@ def simulate_memory(
     if blocks < 0 or seed < 0 or not 0 <= bulk_blocks < 1 << v.count_bits:
         raise ValueError(f"blocks {blocks}, bulk_blocks {bulk_blocks} or seed {seed} out of range")
     report = MemoryReport(v.name, str(dut or "generated"), simulator, dut is None)
-    steps = ["Verilog and its model", *_names(blocks, bulk_blocks), "done"]
+    cases = [] if vectors is None else load(vectors, v)
+    runs: dict[str, Callable[[MemoryModel], Iterable[Figures]]] = {
+        name: partial(_case, t=t, seed=seed, timed=report.timed) for name, t in cases
+    }
+    if not cases:
+        runs["full rate"] = partial(_full_rate, seed=seed, timed=report.timed)
+        if blocks:
+            runs["pauses"] = partial(_pauses, seed=seed, blocks=blocks)
+    if bulk_blocks:
+        runs["long"] = partial(_long, seed=seed, blocks=bulk_blocks, timed=report.timed)
+    steps = ["Verilog and its model", *runs, "done"]
 
     def step(number: int) -> None:
         if progress is not None:
@@ -134,10 +148,9 @@ def simulate_memory(
     report.versions = dict(
         cxxrtl.versions() if simulator == "cxxrtl" else toolchain.versions(yosys=dut is None)
     )
-    for number, name in enumerate(steps[1:-1], 1):
+    for number, (name, run) in enumerate(runs.items(), 1):
         step(number)
-        runs = list(_RUNS[name](model, seed, blocks, bulk_blocks, report.timed))
-        totals = (sum(column) for column in zip(*runs, strict=True))
+        totals = (sum(column) for column in zip(*run(model), strict=True))
         report.results.append(MemoryResult(name, *totals))
     if not report.compared:
         raise MismatchError(f"{v}: nothing was compared (spec §13.2)")
@@ -169,20 +182,14 @@ Figures = tuple[int, int, int, int, int]
 """Tensors, blocks, memory words read, bytes compared, cycles."""
 
 
-def _run(
-    model: MemoryModel,
-    sizes: list[int],
-    memory: Memory,
-    stalls: Stalls,
-    seed: int,
-    timed: bool,
-) -> Figures:
-    """Tensors of some sizes, one after the other."""
+def _judge(model: MemoryModel, t: Task, memory: Memory, stalls: Stalls, timed: bool) -> Figures:
+    """A run, all of it compared."""
     v = model.variant
-    tensors = [tensor(v, n, seed + k) for k, n in enumerate(sizes)]
-    run, compared = measure(model, tensors, memory, stalls, seed)
+    run = model.run(t.before, t.commands, memory, stalls)
+    compared = judge(v, t, run)
+    sizes = t.sizes(v)
     for n, r in zip(sizes, run.results, strict=True):
-        wanted = traffic(v, n, memory)
+        wanted = traffic(v, n, memory) if n else Traffic(r.cycles, 0, 0)
         seen = Traffic(r.cycles if timed else wanted.cycles, r.reads * v.width, r.written)
         if seen != wanted:
             raise MismatchError(
@@ -194,9 +201,23 @@ def _run(
     return len(sizes), sum(sizes), reads, compared, cycles
 
 
-def _full_rate(
-    model: MemoryModel, seed: int, blocks: int, bulk: int, timed: bool
-) -> Iterator[Figures]:
+def _run(
+    model: MemoryModel, sizes: list[int], memory: Memory, stalls: Stalls, seed: int, timed: bool
+) -> Figures:
+    """Tensors of some sizes, one after the other."""
+    v = model.variant
+    tensors = [tensor(v, n, seed + k) for k, n in enumerate(sizes)]
+    return _judge(model, task(v, tensors, seed), memory, stalls, timed)
+
+
+def _case(model: MemoryModel, t: Task, seed: int, timed: bool) -> Iterator[Figures]:
+    """Golden vectors, with and without pauses."""
+    for memory in MEMORIES:
+        yield _judge(model, t, memory, Stalls(seed=seed + 1), timed)
+    yield _judge(model, t, Memory(5), Stalls(90, 160, 90, 128, 5, seed + 1), timed=False)
+
+
+def _full_rate(model: MemoryModel, seed: int, timed: bool) -> Iterator[Figures]:
     v = model.variant
     held = [v.buffer, v.buffer + 1] if 0 < v.buffer <= 4096 else []
     sizes = [1, 2, 3, v.group, v.group + 1, 64, v.width, v.width + 1, 2 * v.width + 1, 300, *held]
@@ -204,9 +225,7 @@ def _full_rate(
         yield _run(model, sizes, memory, Stalls(seed=seed + 1), seed, timed)
 
 
-def _pauses(
-    model: MemoryModel, seed: int, blocks: int, bulk: int, timed: bool
-) -> Iterator[Figures]:
+def _pauses(model: MemoryModel, seed: int, blocks: int) -> Iterator[Figures]:
     random = np.random.Generator(np.random.PCG64(seed))
     done = 0
     while done < blocks:
@@ -218,13 +237,5 @@ def _pauses(
         done += sum(sizes)
 
 
-def _long(model: MemoryModel, seed: int, blocks: int, bulk: int, timed: bool) -> Iterator[Figures]:
-    yield _run(model, [bulk], LONG, Stalls(seed=seed + 1), seed, timed)
-
-
-_RUNS = {"full rate": _full_rate, "pauses": _pauses, "long": _long}
-
-
-def _names(blocks: int, bulk_blocks: int) -> list[str]:
-    """The runs that are not empty."""
-    return ["full rate", *(["pauses"] if blocks else []), *(["long"] if bulk_blocks else [])]
+def _long(model: MemoryModel, seed: int, blocks: int, timed: bool) -> Iterator[Figures]:
+    yield _run(model, [blocks], LONG, Stalls(seed=seed + 1), seed, timed)

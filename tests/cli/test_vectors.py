@@ -59,11 +59,13 @@ def test_the_committed_set(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
         return {"stimulus": [], "expected": []}
 
     monkeypatch.setattr("emulator.golden.write", write)
-    monkeypatch.setattr(
-        "cocotb_tests.unit_vectors.write_committed", lambda f, _: seen.update(units=f)
-    )
+    for kind in ("unit", "memory"):
+        monkeypatch.setattr(
+            f"cocotb_tests.{kind}_vectors.write_committed",
+            lambda f, _, kind=kind: seen.update({kind: f}),
+        )
     assert cli("vectors", "write", "v", "--committed", "--overwrite").code == 0
-    assert seen["units"] == Path("v/units")
+    assert (seen["unit"], seen["memory"]) == (Path("v/units"), Path("v/memory"))
     assert seen["recipes"] == committed_recipes() and seen["inputs"] == [BF16, FP16, FP32]
     assert seen["names"] is committed_names and seen["overwrite"] is True
     assert (seen["source"], seen["seed"], seen["blocks"]) == ("reference", 0, None)
@@ -94,6 +96,24 @@ def test_bad_input_writes_nothing(cli: Cli, arguments: str, message: str) -> Non
     ended = cli("vectors", "write", "v", *arguments.split())
     assert ended.code == 2 and message in ended.message
     assert list(Path().iterdir()) == []
+
+
+def test_vectors_of_a_tensor_quantizer(cli: Cli) -> None:
+    """spec §11.7"""
+    name = "tensor-quantizer-ue5m3-absmax-b4-bf16-one-w16"
+    ended = cli("vectors", "write", "v/inner", "--variant", name, "--seed", 2)
+    assert ended.code == 0, ended.err
+    assert ended.out.startswith("v/inner: 4 stimulus files, 4 expected files, ")
+    assert cli("vectors", "write", "v/one", "--variant", name, "--stimulus", "tensors").code == 0
+    ended = cli("vectors", "check", "v/inner", "--json")
+    assert ended.code == 0 and ended.json["intact"] and ended.json["files"] == 8
+    file = Path(f"v/inner/expected/{name}/tensors-status.hex")
+    file.write_text(file.read_text().replace("0", "1", 1))
+    ended = cli("vectors", "check", "v/inner")
+    assert ended.code == 1 and "status.hex:1: field refused is 1, should be 0" in ended.err
+    for more in (("--words", 9), ("--variant", "decode-ue5m3-bf16")):
+        ended = cli("vectors", "write", "w", "--variant", name, *more)
+        assert ended.code == 2 and "goes without --words" in ended.message
 
 
 def test_vectors_of_units(cli: Cli) -> None:

@@ -9,9 +9,12 @@ from unittest import mock
 import pytest
 from amaranth.hdl import Value
 
+from cocotb_tests.families import MEMORY_FAMILIES
 from cocotb_tests.memory_bench import Memory
 from cocotb_tests.memory_second import build_cxxrtl
 from cocotb_tests.memory_tensors import measure, tensor
+from cocotb_tests.memory_vectors import COMMITTED
+from cocotb_tests.toolchain import ROOT
 from compare import memory_simulation
 from compare.memory_simulation import simulate_memory
 from emulator.errors import FileFormatError, MismatchError, ToolError
@@ -20,15 +23,13 @@ from rtl.tensor_quantizer_variant import TensorQuantizerVariant, tensor_quantize
 
 pytestmark = pytest.mark.slow
 
-NAMES = (
-    "tensor-quantizer-ue5m3-absmax-b4-bf16-one-w16",
-    "tensor-quantizer-ue4m3-absmax-hp2-b4-bf16-two-w16",
-    "tensor-quantizer-ue4m3-4o6-hp2-b8-bf16-turn-delayed-w16",
-    "tensor-quantizer-ue4m3-absmax-hp2-b8-bf16-local8-w16",
-)
+NAMES = MEMORY_FAMILIES
 """One of each schedule."""
 
-ONE, TWO = (tensor_quantizer(name) for name in NAMES[:2])
+ONE, TWO = (
+    tensor_quantizer(name)
+    for name in (NAMES[0], "tensor-quantizer-ue4m3-absmax-hp2-b4-bf16-two-w16")
+)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -44,6 +45,19 @@ def test_two_simulators_agree(name: str, tmp_path: Path) -> None:
     assert second.timed and second.compared > 1600 * (v.quantizer.recipe.block_size // 2 + 1)
     assert (second.simulator, first.simulator) == ("cxxrtl", "verilator")
     assert {"yosys", "g++"} <= set(second.versions)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_committed_vectors(name: str, tmp_path: Path) -> None:
+    """Also commands that are refused, in the simulator that is built in any case (spec §11.7)."""
+    v = tensor_quantizer(name)
+    options: dict[str, Any] = {"folder": tmp_path, "bulk_blocks": 0}
+    report = simulate_memory(v, "cxxrtl", vectors=ROOT / "golden_vectors" / COMMITTED, **options)
+    assert [r.stimulus for r in report.results] == [
+        f"{v.schedule} refused",
+        f"{v.schedule} tensors",
+    ]
+    assert report.compared >= 700
 
 
 def test_what_follows_the_tensor_does_not_count() -> None:
