@@ -11,6 +11,7 @@ from cocotb_tests.dot_subject import DotSubject
 from cocotb_tests.peer_subject import PeerSubject
 from cocotb_tests.quantizer_subject import QuantizerSubject
 from cocotb_tests.random_quantizer_subject import RandomQuantizerSubject
+from cocotb_tests.random_scaled_subject import RandomScaledSubject
 from cocotb_tests.scaled_quantizer_subject import ScaledQuantizerSubject
 from cocotb_tests.scaled_select_subject import ScaledSelectSubject
 from cocotb_tests.subject import Subject
@@ -38,7 +39,8 @@ def subject(variant: Device) -> Subject[Any]:
     if isinstance(variant, PeerVariant):
         return PeerSubject(variant)
     if isinstance(variant, RandomVariant):
-        return RandomQuantizerSubject(variant)
+        scaled = variant.recipe.tensor_scale is not None
+        return (RandomScaledSubject if scaled else RandomQuantizerSubject)(variant)
     if isinstance(variant, QuantizerVariant) and variant.recipe.tensor_scale is not None:
         selects = isinstance(variant, SelectVariant)
         return (ScaledSelectSubject if selects else ScaledQuantizerSubject)(variant)

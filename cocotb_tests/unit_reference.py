@@ -18,6 +18,7 @@ from cocotb_tests.dot_subject import DotSubject
 from cocotb_tests.peer_subject import PeerSubject
 from cocotb_tests.quantizer_subject import QuantizerSubject
 from cocotb_tests.random_quantizer_subject import RandomQuantizerSubject
+from cocotb_tests.random_scaled_subject import RandomScaledSubject
 from cocotb_tests.scaled_quantizer_subject import ScaledQuantizerSubject
 from cocotb_tests.subject import Subject, emitting
 from cocotb_tests.tensor_subject import TensorSubject
@@ -29,6 +30,7 @@ from emulator.encoding import decode
 from emulator.formats import BF16, E2M1, FP32
 from emulator.golden import expected_by_reference
 from emulator.layout import Words
+from emulator.random_scaled_words import expected_random_scaled_by_reference
 from emulator.random_words import expected_random_by_reference
 from emulator.recipes import Recipe
 from emulator.scaled_words import carried, expected_scaled_by_reference
@@ -54,6 +56,10 @@ def _scaled_quantizer(v: QuantizerVariant, words: Words) -> Words:
 
 def _random_quantizer(v: RandomVariant, words: Words) -> Words:
     return expected_random_by_reference(v.recipe, v.input, words)
+
+
+def _random_scaled(v: RandomVariant, words: Words) -> Words:
+    return expected_random_scaled_by_reference(v.recipe, v.input, words)
 
 
 def _encode(v: EncodeVariant, words: Words) -> Words:
@@ -197,6 +203,7 @@ def _peer(v: PeerVariant, words: Words) -> Words:
 REFERENCES: dict[type[Subject[Any]], By] = {
     QuantizerSubject: _quantizer,
     RandomQuantizerSubject: _random_quantizer,
+    RandomScaledSubject: _random_scaled,
     ScaledQuantizerSubject: _scaled_quantizer,
     EncodeSubject: _encode,
     DecodeSubject: _decode,

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from emulator.errors import NotAvailableError
 from emulator.formats import FORMATS
-from emulator.layout import Field, WordLayout
+from emulator.layout import Field, WordLayout, input_layout, scaled_input_layout
 from emulator.recipes import recipe
-from rtl.quantizer_variant import INPUTS, MAX_LANES, QuantizerVariant
+from rtl.quantizer_variant import INPUTS, MAX_LANES, RULES, QuantizerVariant
 from rtl.variant import check_cuts, cut_places
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class RandomVariant(QuantizerVariant):
     """A block quantizer whose elements round at random, by numbers of the word's own.
 
     Args:
-        recipe: what it computes: absmax with ``-sr<k>``, block sizes 2 to 32.
+        recipe: what it computes: a rule of `RULES` with ``-sr<k>``; block sizes 2 to 32.
         input: format of the input lanes.
         cuts: letters of `RANDOM_CUTS` in their order.
         rounds: rounds of the cipher in a cycle, one of `PER_CYCLE`.
@@ -62,10 +62,10 @@ class RandomVariant(QuantizerVariant):
         r.require_available()
         if r.sr_bits is None:
             raise ValueError(f"{r.name} does not round at random")
-        if r.rule != "absmax" or r.tensor_scale is not None:
+        if r.rule not in RULES:
             raise NotAvailableError(
-                f"{r.name}: hardware for stochastic rounding is available with rule absmax and "
-                "without a tensor scale only"
+                f"{r.name}: hardware for stochastic rounding with rule {r.rule!r} is not available "
+                f"yet (rules with it: {', '.join(RULES)})"
             )
         if self.input.name not in INPUTS:
             raise ValueError(f"input format {self.input.name} is not one of {', '.join(INPUTS)}")
@@ -112,13 +112,16 @@ class RandomVariant(QuantizerVariant):
 
     @property
     def input_layout(self) -> WordLayout:
-        """Bits of `i_payload` (spec §26.1)."""
-        n, w = self.recipe.block_size, self.input.width
+        """Bits of `i_payload` (spec §26.1, §26.4)."""
+        kind, n = self.recipe.tensor_scale, self.recipe.block_size
+        front = (
+            scaled_input_layout(self.input, n, kind) if kind else input_layout(self.input, n)
+        )
         return WordLayout(
             (
-                Field("x", 0, w, n),
-                Field("number", n * w, NUMBER_BITS),
-                Field("seed", n * w + NUMBER_BITS, 32, 4),
+                *front.fields,
+                Field("number", front.width, NUMBER_BITS),
+                Field("seed", front.width + NUMBER_BITS, 32, 4),
             )
         )
 
@@ -130,11 +133,9 @@ class RandomVariant(QuantizerVariant):
     @property
     def meanings(self) -> dict[str, str]:
         """What the bits of the payloads mean."""
-        n, w = self.recipe.block_size, self.input.width
+        number, seed = (self.input_layout.field(name).offset for name in ("number", "seed"))
         given = super().meanings
-        given["i_payload"] += (
-            f"; block number at bit {n * w}, seed at bit {n * w + NUMBER_BITS} (spec §26.1)"
-        )
+        given["i_payload"] += f"; block number at bit {number}, seed at bit {seed} (spec §26.1)"
         return given
 
     def parts(self) -> dict[str, Any]:
@@ -143,6 +144,11 @@ class RandomVariant(QuantizerVariant):
 
     def component(self) -> wiring.Component:
         """The design."""
+        if self.recipe.tensor_scale is not None or not self.recipe.scale.has_zero:
+            from rtl.random_scaled_quantizer import RandomPowerQuantizer, RandomScaledQuantizer
+
+            scaled = self.recipe.tensor_scale is not None
+            return (RandomScaledQuantizer if scaled else RandomPowerQuantizer)(self)
         from rtl.random_quantizer import RandomQuantizer
 
         return RandomQuantizer(self)

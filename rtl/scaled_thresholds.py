@@ -48,6 +48,13 @@ class ScaledThresholds(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """The logic of the unit."""
         m = Module()
+        product = self.normalised(m)
+        for k in MULTIPLES:
+            self.threshold(m, product, k)
+        return m
+
+    def normalised(self, m: Module) -> Signal:
+        """The product of the significands in [1, 2), and with it all that is no threshold."""
         s, scale, out = self.shapes, self.shapes.scale, self.thresholds
         f = scale.fraction_bits
         code = self.scale[: scale.width]  # spec §2.6
@@ -81,25 +88,28 @@ class ScaledThresholds(wiring.Component):
             ]
             self.show(m, significand, exact, carry)
         m.d.comb += out.origin.eq(self._origin(m, exponent, carry, out.none))
+        return product
 
-        for k in MULTIPLES:
-            extra = k.bit_length() - 1
-            multiple = Signal(bits + extra + 2, name=f"multiple{k}")
-            m.d.comb += multiple.eq(self._multiple(m, product, k))
-            doubled: Value = multiple[-1]
-            if k == 1:
-                whole = multiple[:-2]
-            else:
-                m.d.comb += getattr(out, f"carry{k}").eq(doubled)
-                whole = Mux(doubled, multiple[:-1], multiple[:-2] << 1)[: bits + extra + 1]
-            n = getattr(out, f"n{k}")
-            m.d.comb += n.eq(whole[len(whole) - len(n) :])
-            if k in (3, 7) and s.cut(k):
-                # An odd multiple ends in as many zeros as the product itself.
-                cut = len(whole) - len(n)
-                rest = product[: cut - 1].any() | (doubled & product[cut - 1])
-                m.d.comb += getattr(out, f"beyond{k}").eq(rest)
-        return m
+    def threshold(self, m: Module, product: Signal, k: int) -> Signal:
+        """An odd multiple of the product, whole; what lanes compare with is cut off of it."""
+        s, out, bits = self.shapes, self.thresholds, len(product) - 1
+        extra = k.bit_length() - 1
+        multiple = Signal(bits + extra + 2, name=f"multiple{k}")
+        m.d.comb += multiple.eq(self._multiple(m, product, k))
+        doubled: Value = multiple[-1]
+        if k == 1:
+            whole = multiple[:-2]
+        else:
+            m.d.comb += getattr(out, f"carry{k}").eq(doubled)
+            whole = Mux(doubled, multiple[:-1], multiple[:-2] << 1)[: bits + extra + 1]
+        n = getattr(out, f"n{k}")
+        m.d.comb += n.eq(whole[len(whole) - len(n) :])
+        if k in (3, 7) and s.cut(k):
+            # An odd multiple ends in as many zeros as the product itself.
+            cut = len(whole) - len(n)
+            rest = product[: cut - 1].any() | (doubled & product[cut - 1])
+            m.d.comb += getattr(out, f"beyond{k}").eq(rest)
+        return multiple
 
     def show(self, m: Module, significand: Value, product: Value, carry: Value) -> None:
         """Take scale significand, product of both and whether that is 2 or more; see ``more``."""

@@ -1,0 +1,96 @@
+"""Named deterministic words with tensor scale, block number and seed (spec §26.4).
+
+The stimuli of `emulator.scaled_stimulus`, and ``grid``: under each of a few tensor scales, elements
+at multiples of 2**-k of the distance of their two neighbours, where a random number of k bits
+decides, and one ulp beside them. Numbers and seeds are those of `emulator.random_stimulus`. They
+know no answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import numpy as np
+
+from emulator.directed import around, floor_pattern
+from emulator.errors import UnknownNameError, near
+from emulator.formats import FP32, Format
+from emulator.layout import Words, scaled_input_layout
+from emulator.random_scaled_words import random_scaled_words
+from emulator.random_stimulus import SEEDS
+from emulator.random_words import NUMBER_BITS
+from emulator.recipes import Recipe
+from emulator.scaled_stimulus import GIVEN, scaled_stimulus, scaled_stimulus_names
+from emulator.scaled_words import float32_patterns, kind_of
+
+GRID_BLOCKS = 500
+"""Blocks of ``grid`` for each tensor scale."""
+
+
+def random_scaled_stimulus_names() -> list[str]:
+    """All names that `random_scaled_stimulus` knows."""
+    return ["grid", *scaled_stimulus_names()]
+
+
+def random_scaled_stimulus(
+    name: str, recipe: Recipe, x_format: Format, *, blocks: int | None = None, seed: int = 0
+) -> Words:
+    """Input words of a named stimulus (spec §26.4).
+
+    Args:
+        name: one of `random_scaled_stimulus_names`.
+        recipe: with stochastic rounding and a tensor scale.
+        x_format: FP16, BF16 or FP32.
+        blocks: number of words, for "random" only.
+        seed: of the stimulus, from 0.
+
+    Raises:
+        UnknownNameError: for a name that does not exist.
+        ValueError: for ``blocks`` with a stimulus of fixed size, or blocks or seed below 0.
+    """
+    known = random_scaled_stimulus_names()
+    if name not in known:
+        raise UnknownNameError(f"unknown stimulus {name!r}{near(name, known)}")
+    if name == "grid":
+        if blocks is not None:
+            raise ValueError(f"stimulus {name!r} has a fixed number of blocks")
+        made = list(_grid(recipe, x_format, seed))
+        x = np.array([lanes for _, lanes in made], np.uint32)
+        g = np.array([g for g, _ in made], np.uint32)
+    else:
+        plain = scaled_stimulus(name, recipe, x_format, blocks=blocks, seed=seed)
+        parts = scaled_input_layout(x_format, recipe.block_size, kind_of(recipe)).unpack(plain)
+        x, g = parts["x"], float32_patterns(parts["g"][:, 0], kind_of(recipe))
+    rows = np.arange(len(x), dtype=np.uint64)
+    last = np.uint64((1 << NUMBER_BITS) - 1)
+    numbers = np.where(rows % 3 == 1, last - rows, rows << np.uint64(5 * (seed % 7)))
+    seeds = [SEEDS[k % len(SEEDS)] for k in range(len(x))]
+    return random_scaled_words(x, g, numbers, seeds, recipe, x_format)
+
+
+def _grid(recipe: Recipe, x_format: Format, seed: int) -> Iterator[tuple[int, list[int]]]:
+    """Tensor scales, and blocks with amax 6 * s * g whose other lanes lie on the grid."""
+    assert recipe.sr_bits is not None
+    rng = np.random.default_rng(seed)
+    element, scale = recipe.element, recipe.scale
+    values = [element.value(code) for code in range(element.max_code + 1)]
+    for pattern in GIVEN[kind_of(recipe)]:
+        g = FP32.value(pattern)
+        codes = [
+            c
+            for c in range(1, scale.max_code + 1)
+            if x_format.min_positive <= scale.value(c) * g and 6 * scale.value(c) * g <= x_format.max
+        ]
+        for _ in range(GRID_BLOCKS if codes else 0):
+            unit = scale.value(codes[rng.integers(len(codes))]) * g
+            lanes = [floor_pattern(6 * unit, x_format)]
+            for _ in range(recipe.block_size - 1):
+                low = int(rng.integers(len(values) - 1))
+                part = Fraction(int(rng.integers(1 << recipe.sr_bits)), 1 << recipe.sr_bits)
+                y = values[low] + (values[low + 1] - values[low]) * part
+                beside = list(around(y * unit, x_format))
+                lane = min(beside[rng.integers(len(beside))], lanes[0])
+                lanes.append(lane | (x_format.sign_mask * int(rng.integers(2))))
+            turn = int(rng.integers(recipe.block_size))
+            yield pattern, lanes[turn:] + lanes[:turn]
