@@ -77,13 +77,10 @@ def _grid(recipe: Recipe, x_format: Format, seed: int) -> Iterator[tuple[int, li
     values = [element.value(code) for code in range(element.max_code + 1)]
     for pattern in GIVEN[kind_of(recipe)]:
         g = FP32.value(pattern)
-        codes = [
-            c
-            for c in range(1, scale.max_code + 1)
-            if x_format.min_positive <= scale.value(c) * g and 6 * scale.value(c) * g <= x_format.max
-        ]
-        for _ in range(GRID_BLOCKS if codes else 0):
-            unit = scale.value(codes[rng.integers(len(codes))]) * g
+        units = [scale.value(code) * g for code in range(1, scale.max_code + 1)]
+        units = [u for u in units if x_format.min_positive <= u <= x_format.max / 6]
+        for _ in range(GRID_BLOCKS if units else 0):
+            unit = units[rng.integers(len(units))]
             lanes = [floor_pattern(6 * unit, x_format)]
             for _ in range(recipe.block_size - 1):
                 low = int(rng.integers(len(values) - 1))

@@ -65,6 +65,7 @@ _SELECT = "quantizer-ue5m3-4o6-b4-bf16"
 _TOP3 = "quantizer-ue5m3-top3-b4-bf16"
 _POP = "quantizer-ue5m3-pop-b4-bf16"
 _RANDOM = "quantizer-ue5m3-absmax-sr4-b4-bf16-r1"
+_RANDOM_SCALED = "quantizer-ue4m3-absmax-sr4-h-b4-bf16-r1"
 _ENCODE = "encode-ue5m3-fp32-x4-cutimo"
 _DEQUANTIZER = "dequantizer-ue4m3-absmax-h-b4-bf16-cutifpo"
 _EXACT = "dot-ue5m3-b4-exact-h"
@@ -150,6 +151,7 @@ PICTURES = (
     Picture("quantizer-random", f"{_RANDOM}-cutiato"),
     Picture("draws", _RANDOM, "draws"),
     Picture("element-random", _RANDOM, "element"),
+    Picture("quantizer-random-scaled", f"{_RANDOM_SCALED}-cutiato"),
     Picture("axis", _ABSMAX, WRAPPER),
 )
 """The pictures of docs/hardware.md, in its order."""

@@ -1,6 +1,8 @@
-"""Element that rounds at random under scale and tensor scale, no divider (spec §19.2, §26.5)."""
+"""Element that rounds at random under scale and tensor scale, no divider (spec §19.2, §26.4)."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
@@ -96,9 +98,7 @@ class RandomScaledElement(wiring.Component):
         a, b = aligned(fraction, getattr(t, f"n{k}"))
         return at_least(a, b, strict=getattr(t, f"beyond{k}") if self.shapes.cut(k) else 0)
 
-    def _lower(
-        self, m: Module, fraction: Value, high: Value, down: Value, reach1: Value
-    ) -> Signal:
+    def _lower(self, m: Module, fraction: Value, high: Value, down: Value, reach1: Value) -> Signal:
         """The whole part of the number over d, from 0 to 3."""
         carry3 = self.thresholds.carry3
         lower = Signal(2)
@@ -150,20 +150,46 @@ class RandomScaledElement(wiring.Component):
         factor = Cat(~self.draw, lower)
         one = widened(Cat(t.product, 1), size)
         two, four = (one << 1)[:size], (one << 2)[:size]
-        total: Value = self._choice(m, "row0", factor[:2], (one, two, t.triple, four))
+        rows = [self._choice(m, "row0", factor[:2], {0: one, 1: two, 2: t.triple, 3: four})]
         for at in range(2, len(factor), 2):
-            multiples = (Const(0, size), one, two, t.triple)
-            row = self._choice(m, f"row{at}", factor[at : at + 2], multiples)
-            upper = add(m, widened(total[at:], size), row, f"total{at}")
-            total = Cat(total[:at], upper[:-1])
-        total = total[: s.product_bits + s.bits + 3]
-        cut = len(total) - len(number)
-        rest = total[:cut].any() if cut else 0
-        return at_least(number, total[cut:], strict=rest)
+            multiples = {1: one, 2: two, 3: t.triple}
+            rows.append(self._choice(m, f"row{at}", factor[at : at + 2], multiples))
+        total: Value = rows[0]
+        for i, row in enumerate(rows[1:-1], 1):
+            upper = add(m, widened(total[2 * i :], size), row, f"total{i}")
+            total = Cat(total[: 2 * i], upper[:-1])
 
-    def _choice(self, m: Module, name: str, digit: Value, rows: tuple[Value, ...]) -> Signal:
-        """One of four multiples, or of the first two where a digit has one bit."""
-        row = Signal(len(rows[0]), name=name)
-        pairs = [Mux(digit[0], b, a) for a, b in (rows[:2], rows[2:])]
-        m.d.comb += row.eq(Mux(digit[1], pairs[1], pairs[0]) if len(digit) == 2 else pairs[0])
+        # Of the bits below the number's last one nothing but their carry and, elsewhere, whether
+        # there are any is of use.
+        at, width = 2 * (len(rows) - 1), s.product_bits + s.bits + 3
+        cut = width - s.number_bits
+        last = Cat(Const(0, at), rows[-1])[:width]
+        total = widened(total, width)
+        carry: Value = Const(0, 1)
+        for i in range(at, cut):
+            carry = (total[i] & last[i]) | ((total[i] | last[i]) & carry)
+        limit = add(m, total[cut:], last[cut:], "limit", carry=carry)[:-1]
+        return at_least(number, limit, strict=~self._whole(factor) if cut else 0)
+
+    def _whole(self, factor: Value) -> Value:
+        """Whether the limit has no bits below the number's last one.
+
+        It ends in as many zeros as its two factors together; one of them, ~R and more plus 1, in
+        as many as there are ones at the end before 1 is added.
+        """
+        zeros = self.thresholds.zeros
+        found: Value = zeros[-1]
+        for i in range(1, len(zeros)):
+            found = found | (factor[:i].all() & zeros[-1 - i])
+        return found
+
+    def _choice(self, m: Module, name: str, digit: Value, rows: Mapping[int, Value]) -> Signal:
+        """The multiple of a digit of two bits, or of one, and 0 where there is none."""
+        size = self.shapes.product_bits + 3
+        row = Signal(size, name=name)
+        chosen: Value = Const(0, size)
+        for value, multiple in rows.items():
+            if value < 1 << len(digit):
+                chosen = chosen | (multiple & (digit == value).replicate(size))
+        m.d.comb += row.eq(chosen)
         return row

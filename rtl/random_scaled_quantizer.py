@@ -1,4 +1,4 @@
-"""Quantizers that round at random under scale and tensor scale, or powers of two (spec §19, §26)."""
+"""Quantizers that round at random under a tensor scale, or powers of two (spec §19, §26)."""
 
 from __future__ import annotations
 
@@ -67,9 +67,7 @@ class RandomScaledQuantizer(wiring.Component):
         fields = {name: at[name] for name in given}
         at = pipe.cut("a", {"amax": self.amax(m, platform, at.x), **fields})
 
-        rest = data.StructLayout(
-            {"scale": s.scale.storage_bits, "x": n * width, "g": self.g_width}
-        )
+        rest = data.StructLayout({"scale": s.scale.storage_bits, "x": n * width, "g": self.g_width})
         draws = Draws(rest, n * k, v.rounds)
         place(m, platform, "draws", draws, clocked=True)
         before: Any = Signal(draws.i.payload.shape(), name="to_draws")
@@ -109,7 +107,7 @@ class RandomScaledQuantizer(wiring.Component):
         """Bits of a tensor scale; its sign, if it has one, is always 0 (spec §14.6)."""
         return sum(self.shapes.g_field)
 
-    def amax(self, m: Module, platform: object, x: Value) -> Value:
+    def amax(self, m: Module, platform: object, x: Value) -> Any:
         """What the scale is made of, from all lanes."""
         s, n = self.shapes, self.variant.recipe.block_size
         width = s.input.width
@@ -151,7 +149,7 @@ class RandomPowerQuantizer(RandomScaledQuantizer):
         """There is no tensor scale."""
         return 0
 
-    def amax(self, m: Module, platform: object, x: Value) -> Value:
+    def amax(self, m: Module, platform: object, x: Value) -> Any:
         """The largest key of all lanes, as without random numbers."""
         shapes, n = Shapes.of(self.variant), self.variant.recipe.block_size
         tree = AmaxBits(shapes, n)

@@ -1,4 +1,4 @@
-"""Widths of stochastic rounding under the product of scale and tensor scale (spec §19, §26.5)."""
+"""Widths of stochastic rounding under the product of scale and tensor scale (spec §19, §26.4)."""
 
 from __future__ import annotations
 
@@ -57,6 +57,8 @@ class RandomScaledShapes(ScaledShapes):
         if self.powers:
             return data.StructLayout(shared)
         n = {f"n{k}": self.width(k) - self.cut(k) for k in (1, 3)}
-        beyond = {f"beyond{k}": 1 for k in (1, 3) if self.cut(k)}
+        beyond = {"beyond3": 1} if self.cut(3) else {}
+        if self.cut(1):
+            beyond |= {"beyond1": 1, "zeros": min(self.cut(1), self.bits + 2) + 1}
         whole = {"product": self.product_bits, "triple": self.product_bits + 3}
         return data.StructLayout({**shared, **n, "carry3": 1, **beyond, **whole})

@@ -1,4 +1,4 @@
-"""What lanes share that round at random: the product of scale and tensor scale (spec §26.5)."""
+"""What lanes share that round at random: the product of scale and tensor scale (spec §26.4)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ class RandomScaledThresholds(ScaledThresholds):
         scale, g: In, as in `ScaledThresholds`.
         thresholds: Out, `RandomScaledShapes.thresholds`: ``origin``, ``n1``, ``n3``, ``carry3``,
             ``beyond1``, ``beyond3``, ``none`` and ``nan`` as there; ``product``, the fraction of
-            p, and ``triple``, 3 * p, both whole.
+            p, and ``triple``, 3 * p, both whole; the last bit of ``zeros`` says that p ends in as
+            many zeros as it has more bits than a lane, the one before in one less, and so on.
     """
 
     shapes: RandomScaledShapes
@@ -37,8 +38,12 @@ class RandomScaledThresholds(ScaledThresholds):
         triple = self.threshold(m, product, 3)
         zeros = len(product) - 1 - s.product_bits  # that end a product with a power of two
         m.d.comb += [out.product.eq(product[zeros:-1]), out.triple.eq(triple[zeros:])]
-        if s.cut(1):
-            m.d.comb += out.beyond1.eq(product[: len(product) - 1 - len(out.n1)].any())
+        if cut := s.cut(1):
+            first = cut + 1 - len(out.zeros)
+            m.d.comb += [
+                out.zeros[i].eq(~out.product[: first + i].any()) for i in range(len(out.zeros))
+            ]
+            m.d.comb += out.beyond1.eq(~out.zeros[-1])
         return m
 
 

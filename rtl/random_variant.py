@@ -114,9 +114,7 @@ class RandomVariant(QuantizerVariant):
     def input_layout(self) -> WordLayout:
         """Bits of `i_payload` (spec §26.1, §26.4)."""
         kind, n = self.recipe.tensor_scale, self.recipe.block_size
-        front = (
-            scaled_input_layout(self.input, n, kind) if kind else input_layout(self.input, n)
-        )
+        front = scaled_input_layout(self.input, n, kind) if kind else input_layout(self.input, n)
         return WordLayout(
             (
                 *front.fields,

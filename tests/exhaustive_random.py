@@ -37,6 +37,56 @@ ELEMENTS = tuple(
 """Scale formats and widths, and inputs."""
 
 
+SCALED_HARDWARE = tuple(
+    f"quantizer-{c['scale']}-absmax-sr{c['bits']}{c['pz']}-{kind}-b{c['block']}-{c['input']}"
+    f"{c['rounds']}-cut{c['cuts']}"
+    for c in pairwise(
+        {
+            "kind": ("h", "h256", "hbf16", "hp2"),
+            "bits": ("1", "4", "8", "13", "32"),
+            "scale": ("ue4m3", "ue5m3"),
+            "pz": ("", "-pz"),
+            "cuts": ("ao", "o", "iato", "t"),
+            "rounds": ("-r1", "-r3", "-r9", ""),
+            "block": ("2", "4", "8", "16", "32"),
+            "input": INPUTS,
+        }
+    )
+    # h256 goes with ue4m3 alone (spec §14.3).
+    for kind in ["h" if c["kind"] == "h256" and c["scale"] == "ue5m3" else c["kind"]]
+) + tuple(
+    f"quantizer-e8m0-{c['rule']}-sr{c['bits']}-b{c['block']}-{c['input']}{c['rounds']}"
+    f"-cut{c['cuts']}"
+    for c in pairwise(
+        {
+            "rule": ("floor", "ceil", "even"),
+            "bits": ("1", "4", "13", "32"),
+            "cuts": ("ao", "o", "iato", "t"),
+            "rounds": ("-r1", "-r3", "-r9", ""),
+            "block": ("2", "4", "8", "16", "32"),
+            "input": INPUTS,
+        }
+    )
+)
+"""The same with tensor scales, and of powers of two."""
+
+SCALED_ELEMENTS = tuple(
+    (f"{scale}-absmax-sr{bits}-{kind}", x)
+    for scale, bits, kind in (
+        ("ue4m3", 1, "h"),
+        ("ue5m3", 4, "h"),
+        ("ue4m3", 8, "h256"),
+        ("ue5m3", 3, "hbf16"),
+        ("ue4m3", 16, "hbf16"),
+        ("ue5m3", 4, "hp2"),
+    )
+    for x in INPUTS[:2]
+) + tuple(
+    (f"e8m0-{rule}-sr{bits}", x) for rule, bits in (("even", 4), ("floor", 13)) for x in INPUTS[:2]
+)
+"""Recipes and inputs whose elements go through the mapped gates under many products."""
+
+
 def random_hardware_unit(unit: int) -> int:
     """Directed and random words, with pauses, through a quantizer with stochastic rounding."""
     from cocotb_tests.simulate import simulate
@@ -44,6 +94,39 @@ def random_hardware_unit(unit: int) -> int:
 
     report = simulate(quantizer(RANDOM_HARDWARE[unit]), blocks=20_000, bulk_blocks=100_000)
     return report.cocotb_words + report.driver_words
+
+
+def scaled_hardware_unit(unit: int) -> int:
+    """Directed and random words, with pauses, under tensor scales or powers of two."""
+    from cocotb_tests.simulate import simulate
+    from rtl.variants import quantizer
+
+    report = simulate(quantizer(SCALED_HARDWARE[unit]), blocks=5_000, bulk_blocks=50_000)
+    return report.cocotb_words + report.driver_words
+
+
+def some_draws(bits: int) -> list[int]:
+    """Random numbers from both ends and the middle of their range."""
+    last = (1 << bits) - 1
+    some = {0, 1, 2, 3, last // 3, last // 2, last // 2 + 1, last - 1, last}
+    return sorted(some & {*range(last + 1)})
+
+
+def scaled_elements_unit(unit: int) -> int:
+    """All magnitudes under many products with some random numbers, in the mapped gates."""
+    from emulator.recipes import recipe
+    from emulator.scaled_stimulus import GIVEN
+    from tests.rtl.scaled_rounding import check_scaled_elements
+
+    selection, x = SCALED_ELEMENTS[unit]
+    r = recipe(f"{selection}-b2")
+    assert r.sr_bits is not None
+    scales = GIVEN[r.tensor_scale] if r.tensor_scale else (0x3F800000,)
+    step = 17 if r.tensor_scale else 1
+    codes = sorted({*range(0, r.scale.max_code, step), 1, 2, 7, r.scale.max_code})
+    draws = some_draws(r.sr_bits)
+    with tempfile.TemporaryDirectory() as folder:
+        return check_scaled_elements(selection, x, codes, scales, draws, Path(folder))
 
 
 def elements_unit(unit: int) -> int:
@@ -54,10 +137,7 @@ def elements_unit(unit: int) -> int:
     selection, x = ELEMENTS[unit]
     r = recipe(f"{selection}-b2")
     assert r.sr_bits is not None
-    last = (1 << r.sr_bits) - 1
-    draws = sorted(
-        {0, 1, 2, 3, last // 3, last // 2, last // 2 + 1, last - 1, last} & {*range(last + 1)}
-    )
+    draws = some_draws(r.sr_bits)
     with tempfile.TemporaryDirectory() as folder:
         return check_elements(selection, x, range(r.scale.max_code + 1), draws, Path(folder))
 
@@ -90,6 +170,24 @@ def jobs() -> list[Job]:
             (),
             len(ELEMENTS),
             sources=SOURCES,
+        ),
+        Job(
+            "stochastic rounding under tensor scales and powers of two, pairs of all parameters",
+            "cocotb and Verilator with kernels",
+            "spec §12, §19, §26.4",
+            f"{HERE}:scaled_hardware_unit",
+            (),
+            len(SCALED_HARDWARE),
+            sources=(*SOURCES, "emulator/scaled_*.py"),
+        ),
+        Job(
+            "elements rounded at random under many products and powers of two, all magnitudes",
+            "gates with the formula",
+            "spec §19.2, §26.4",
+            f"{HERE}:scaled_elements_unit",
+            (),
+            len(SCALED_ELEMENTS),
+            sources=(*SOURCES, "emulator/scaled_stimulus.py", "tests/rtl/scaled_rounding.py"),
         ),
         Job(
             "areas of quantizers with stochastic rounding, in OSU 0.18 um cells",
