@@ -73,7 +73,11 @@ POWERS = "quantizer-e8m0-even-sr4-b2-bf16-r9"
 RANDOM_SCALED_MUTANTS = {
     "forgotten-rest": (SCALED, "RandomScaledElement", ForgottenRest),
     "complemented-draw": (SCALED, "RandomScaledElement", ComplementedDraw),
-    "cut-triple": (SCALED, "RandomScaledThresholds", CutTriple),
+    "cut-triple": (
+        "quantizer-ue5m3-absmax-sr4-hp2-b2-bf16-r9",
+        "RandomScaledThresholds",
+        CutTriple,
+    ),
     "near-lanes": (POWERS, "RandomScaledElement", NearLanes),
     "low-origin": (POWERS, "RandomPowerThresholds", LowOrigin),
 }
