@@ -93,12 +93,10 @@ def study_errors(
 
     Raises:
         UnknownNameError: if there is no such selection or input format.
-        ValueError: if a selection rounds at random, or samples or sigma are out of their range.
+        ValueError: if samples or sigma are out of their range.
     """
     names = list(dict.fromkeys(selections or SELECTIONS))
     recipes = [(name, n, recipe(f"{name}-b{n}")) for name in names for n in BLOCK_SIZES]
-    if random := [name for name, _, r in recipes if r.sr_bits is not None]:
-        raise ValueError(f"{random[0]} rounds at random: its error depends on a seed")
     if not 0 < sigma < float("inf"):
         raise ValueError(f"a sigma of {sigma:g} is not above zero")
     if samples < 2 or samples % 512:

@@ -64,12 +64,28 @@ def normal_error(
     samples: int,
     seed: int,
 ) -> Error:
-    """Error on ``samples`` numbers from N(0, sigma), the same numbers for every recipe."""
-    return tensor_error(recipe, input_format, sigma * _normal(samples, seed))
+    """Error on ``samples`` numbers from N(0, sigma), the same numbers for every recipe.
+
+    They are tensors of 2**20 numbers each, and of what is left. Where elements are rounded at
+    random, each has its own seed.
+    """
+    x = sigma * _normal(samples, seed)
+    starts = range(0, samples, _CHUNK)
+    return _sum(
+        [tensor_error(recipe, input_format, x[i : i + _CHUNK], seed=i // _CHUNK) for i in starts]
+    )
 
 
-def tensor_error(recipe: Quantization, input_format: Format, x: npt.NDArray[Any]) -> Error:
+def tensor_error(
+    recipe: Quantization, input_format: Format, x: npt.NDArray[Any], *, seed: int = 0
+) -> Error:
     """Error on one array (its last axis in blocks) of floating-point numbers.
+
+    Args:
+        recipe: what quantizes the array; its tensor scale, if it has one, is that of all of it.
+        input_format: what the numbers are rounded to first.
+        x: the array.
+        seed: of recipes that round at random (spec §19.7).
 
     Raises:
         ValueError: if the array is empty or holds NaN or infinity once rounded to the input format.
@@ -77,7 +93,21 @@ def tensor_error(recipe: Quantization, input_format: Format, x: npt.NDArray[Any]
     rows = x.reshape(-1, x.shape[-1]) if x.ndim > 1 else x.reshape(1, -1)
     if x.size == 0:
         raise ValueError(f"array of shape {x.shape} has no element to measure")
-    parts = [_chunk_error(recipe, input_format, part) for part in _split_rows(rows)]
+    with np.errstate(over="ignore"):
+        given = rows.astype(_DTYPES[input_format.name])
+    if not all(np.isfinite(part).all() for part in _split_rows(given)):
+        raise ValueError(f"NaN, infinity or a number beyond {input_format.name} has no error")
+    if isinstance(recipe, Peer):
+        decoded = recipe.quantize(given).dequantize()
+    else:
+        random = None if recipe.sr_bits is None else seed
+        decoded = dequantize(quantize(given, recipe, seed=random, threads=1), threads=1)
+    parts = zip(_split_rows(given), _split_rows(decoded), strict=True)
+    return _sum([_difference(exact, other) for exact, other in parts])
+
+
+def _sum(parts: Sequence[Error]) -> Error:
+    """All parts together, each sum rounded once."""
     return Error(
         math.fsum(p.error for p in parts),
         math.fsum(p.energy for p in parts),
@@ -93,19 +123,10 @@ def _split_rows(rows: npt.NDArray[Any]) -> Sequence[npt.NDArray[Any]]:
     return [rows[i : i + step] for i in range(0, len(rows), step)]
 
 
-def _chunk_error(recipe: Quantization, input_format: Format, x: npt.NDArray[Any]) -> Error:
-    dtype = _DTYPES[input_format.name]
-    with np.errstate(over="ignore"):
-        given = x.astype(dtype)
-    exact = given.astype(np.float64)
-    if not np.isfinite(exact).all():
-        raise ValueError(f"NaN, infinity or a number beyond {input_format.name} has no error")
-    if isinstance(recipe, Peer):
-        decoded = recipe.quantize(given).dequantize().astype(np.float64)
-    else:
-        decoded = dequantize(quantize(given, recipe, threads=1), threads=1).astype(np.float64)
+def _difference(given: npt.NDArray[Any], decoded: npt.NDArray[Any]) -> Error:
+    exact, other = given.astype(np.float64), decoded.astype(np.float64)
     return Error(
-        float(np.sum(np.square(exact - decoded))), float(np.sum(np.square(exact))), exact.size
+        float(np.sum(np.square(exact - other))), float(np.sum(np.square(exact))), exact.size
     )
 
 

@@ -6,9 +6,11 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from compare import quality
 from compare.quality import Error, normal_error, tensor_error
 from emulator.formats import BF16, E2M1, FORMATS, FP16, FP32, Format
 from emulator.recipes import recipe
+from emulator.tensor import dequantize, quantize
 
 
 def nearest(x: np.ndarray, f: Format) -> np.ndarray:
@@ -66,6 +68,17 @@ def test_pieces_cut_no_block(monkeypatch: pytest.MonkeyPatch) -> None:
     for a, b in zip(whole, parts, strict=True):
         assert a.relative == pytest.approx(b.relative, rel=1e-13)
     assert whole[0].relative != whole[1].relative  # rows of 172 end in a partial block
+
+
+def test_a_tensor_has_one_tensor_scale(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many pieces its sums are made of (spec §14.1)."""
+    r = recipe("ue4m3-absmax-h-b16")
+    x = quality._normal(4096, 1).reshape(64, 64).astype(np.float32)
+    x[0, 0] = 1000.0
+    y = dequantize(quantize(x, r)).astype(np.float64)
+    wanted = np.sum(np.square(x.astype(np.float64) - y))
+    monkeypatch.setattr(quality, "_CHUNK", 256)
+    assert quality.tensor_error(r, FORMATS["fp32"], x).error == pytest.approx(wanted, rel=1e-12)
 
 
 def test_zeros_and_sums() -> None:
