@@ -28,7 +28,7 @@ def memory_page(study: MemoryStudy, picture: str) -> str:
 def write_memory(study: MemoryStudy, folder: Path, page: Path | None = None) -> list[Path]:
     """Write memory.json, memory.svg and memory.md into a folder.
 
-    The page goes to ``page`` too, with its picture in a folder ``pictures`` beside it.
+    The page goes to ``page`` too, with its picture in a folder ``charts`` beside it.
     """
     from compare.memory_plot import draw_memory
 
@@ -37,6 +37,6 @@ def write_memory(study: MemoryStudy, folder: Path, page: Path | None = None) -> 
     draw_memory(study, picture)
     write_atomically(text, memory_page(study, picture.name))
     if page is not None:
-        draw_memory(study, page.parent / "pictures" / picture.name)
-        write_atomically(page, memory_page(study, f"pictures/{picture.name}"))
+        draw_memory(study, page.parent / "charts" / picture.name)
+        write_atomically(page, memory_page(study, f"charts/{picture.name}"))
     return [data, text, picture]

@@ -73,7 +73,7 @@ def write_areas(areas: Areas, folder: Path, page: Path | None = None) -> list[Pa
 def write_curves(curves: Curves, folder: Path, page: Path | None = None) -> list[Path]:
     """Write curves.json, curves.svg and curves.md into a folder.
 
-    The page goes to ``page`` too, with its picture in a folder ``pictures`` beside it.
+    The page goes to ``page`` too, with its picture in a folder ``charts`` beside it.
     """
     from compare.plot import draw_curves
 
@@ -82,8 +82,8 @@ def write_curves(curves: Curves, folder: Path, page: Path | None = None) -> list
     draw_curves(curves, picture)
     write_atomically(text, curves_page(curves, picture.name))
     if page is not None:
-        draw_curves(curves, page.parent / "pictures" / picture.name)
-        write_atomically(page, curves_page(curves, f"pictures/{picture.name}"))
+        draw_curves(curves, page.parent / "charts" / picture.name)
+        write_atomically(page, curves_page(curves, f"charts/{picture.name}"))
     return [data, text, picture]
 
 

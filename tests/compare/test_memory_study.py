@@ -45,11 +45,11 @@ def test_study(tmp_path: Path) -> None:
     assert [p["simulated"] for p in data["points"]] == [p["formula"] for p in data["points"]]
     assert set(data["whole_tensor"]["memories"]) == set(MEMORIES)
     page = (tmp_path / "pages" / "page.md").read_text()
-    assert page.count("| same |") == 3 and "](pictures/memory.svg)" in page
+    assert page.count("| same |") == 3 and "](charts/memory.svg)" in page
     for rest in WHOLE:
         assert f"| tensor-quantizer-{rest} |" in page
     first = paths[2].read_bytes()
-    assert first == (tmp_path / "pages" / "pictures" / "memory.svg").read_bytes()
+    assert first == (tmp_path / "pages" / "charts" / "memory.svg").read_bytes()
 
 
 def test_areas_of_the_units(tmp_path: Path) -> None:
