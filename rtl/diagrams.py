@@ -72,11 +72,20 @@ _EXACT = "dot-ue5m3-b4-exact-h"
 _SHORT = "dot-ue5m3-b4-fp32-hbf16"
 _LIMITED = "quantizer-ue5m3-4o6-e6-b4-bf16"
 _MEMORY = "tensor-quantizer-ue4m3-absmax-h-b4-bf16-two-w16"
+_TABLE = "quantizer-ue5m3-4o6t-b4-bf16"
+_CHOOSE_SCALED = "quantizer-ue4m3-4o6-h-b4-bf16"
+_CHOOSE_POWER = "quantizer-ue4m3-4o6-hp2-b2-bf16"
+_GIVEN = "quantizer-ue4m3-4o6-e6-h-b4-bf16"
+_PEER = "quantizer-peer-te-nvfp4-b2-bf16"
+_TORCHAO = "quantizer-peer-torchao-nvfp4-1level-b4-bf16"
+_TABLE_POWER = "quantizer-ue4m3-4o6t-hp2-b4-bf16"
+_RANDOM_POWERS = "quantizer-e8m0-even-sr4-b4-bf16-r1"
 
 PICTURES = (
     Picture("quantizer", f"{_ABSMAX}-cutiasto"),
     Picture("unpack", _ABSMAX, "unpack"),
     Picture("amax", _ABSMAX, "amax"),
+    Picture("amax-powers", _POWERS, "amax"),
     Picture("scale", _ABSMAX, "scale"),
     Picture("thresholds", _ABSMAX, "thresholds"),
     Picture("element", _ABSMAX, "element"),
@@ -99,10 +108,12 @@ PICTURES = (
     Picture("dot-tc", "dot-ue5m3-b16-tc25"),
     Picture("dot-hbf16", f"{_SHORT}-cutispco"),
     Picture("sum", _EXACT, "sum"),
+    Picture("product", "dot-ue5m3-b4-block", "sum/product"),
     Picture("scales", _EXACT, "scales"),
     Picture("scaled", _EXACT, "scaled"),
     Picture("normal", "dot-ue5m3-b4-block", "normal"),
     Picture("convert", _EXACT, "convert/round"),
+    Picture("exact-round", _EXACT, "convert"),
     Picture("add-fp32", "dot-ue5m3-b4-x2-fp32", "accumulator/add"),
     Picture("add-exact", _EXACT, "accumulator/add"),
     Picture("step", "dot-ue5m3-b16-tc25", "accumulator/step"),
@@ -124,8 +135,11 @@ PICTURES = (
     Picture("tensor-scale-hp2", "tensor-scale-hp2-ue4m3-bf16"),
     Picture("tensor-quantizer", _MEMORY, least=2),
     Picture("tensor-reader", _MEMORY, "tensor_reader", 2),
+    Picture("read-requests", _MEMORY, "tensor_reader/read_requests"),
+    Picture("gather", _MEMORY, "tensor_reader/gather"),
     Picture("tensor-measure", _MEMORY, "tensor_measure", 2),
     Picture("result-writer", _MEMORY, "result_writer", 8),
+    Picture("packer", _MEMORY, "result_writer/codes_packer", 4),
     Picture("select", f"{_SELECT}-cutiastefo"),
     Picture("select-turn", "quantizer-ue5m3-3c-b4-bf16-turn"),
     Picture("candidates", _SELECT, "candidates"),
@@ -133,15 +147,43 @@ PICTURES = (
     Picture("term", _SELECT, "merit/term"),
     Picture("chooser", _SELECT, "chooser"),
     Picture("select-scaled", "quantizer-ue4m3-4o6-h-b4-bf16"),
+    Picture("candidates-scaled", _CHOOSE_SCALED, "candidates"),
+    Picture("quotient", _CHOOSE_SCALED, "candidates/quotient", 2),
+    Picture("thresholds-candidate", _CHOOSE_SCALED, "thresholds", 2),
+    Picture("element-candidate", _CHOOSE_SCALED, "element"),
+    Picture("merit-scaled", _CHOOSE_POWER, "merit", 8),
+    Picture("term-scaled", _CHOOSE_POWER, "merit/term"),
     Picture("select-table", "quantizer-ue5m3-4o6t-b4-bf16"),
     Picture("table", "quantizer-ue5m3-4o6t-b4-bf16", "table"),
     Picture("cell", "quantizer-ue5m3-4o6t-b4-bf16", "cell"),
+    Picture("table-choice", _TABLE, "choice"),
     Picture("select-limited", _LIMITED),
+    Picture("below", _TABLE, "below"),
+    Picture("near-thresholds", _TABLE, "near_thresholds"),
+    Picture("near-element", _TABLE, "element"),
+    Picture("amax-hp2", _TABLE_POWER, "scaled_amax"),
+    Picture("near", _TABLE_POWER, "near"),
     Picture("limits", _LIMITED, "limits"),
+    Picture("seen", _LIMITED, "seen"),
     Picture("nearest", _LIMITED, "nearest"),
     Picture("merit-limited", _LIMITED, "merit"),
+    Picture("term-limited", _LIMITED, "merit/term"),
+    Picture("exceeds", _GIVEN, "exceeds"),
+    Picture("limits-rounded", _GIVEN, "limits"),
+    Picture("merit-given", _GIVEN, "merit", 2),
     Picture("peer-torchao", "quantizer-peer-torchao-nvfp4-1level-b4-bf16-cutiasrpo"),
     Picture("peer-te", "quantizer-peer-te-nvfp4-b2-bf16", least=2),
+    Picture("normal-scale", _TORCHAO, "scale"),
+    Picture("round-scale", _PEER, "scale"),
+    Picture("sixth", _PEER, "sixth", 2),
+    Picture("scale-times-inverse", _PEER, "scale_times_inverse"),
+    Picture("rows", _PEER, "rows8", 2),
+    Picture("round-reciprocal", _PEER, "round_reciprocal"),
+    Picture("reciprocal", _TORCHAO, "reciprocal"),
+    Picture("product-peer", _PEER, "product"),
+    Picture("multiply-peer", _PEER, "multiply", 2),
+    Picture("triple", _PEER, "scale_times_inverse/triple"),
+    Picture("element-peer", _PEER, "element"),
     Picture("votes", f"{_TOP3}-cutiasvto"),
     Picture("votes-pop", _POP),
     Picture("leading", _TOP3, "leading"),
@@ -150,8 +192,13 @@ PICTURES = (
     Picture("choice", _TOP3, "choice"),
     Picture("quantizer-random", f"{_RANDOM}-cutiato"),
     Picture("draws", _RANDOM, "draws"),
+    Picture("cipher-round", _RANDOM, "draws/round"),
+    Picture("key-round", _RANDOM, "draws/key_round"),
     Picture("element-random", _RANDOM, "element"),
     Picture("quantizer-random-scaled", f"{_RANDOM_SCALED}-cutiato"),
+    Picture("thresholds-random-scaled", _RANDOM_SCALED, "thresholds", 2),
+    Picture("thresholds-random-powers", _RANDOM_POWERS, "thresholds"),
+    Picture("element-random-scaled", _RANDOM_SCALED, "element", 2),
     Picture("axis", _ABSMAX, WRAPPER),
 )
 """The pictures of docs/hardware.md, in its order."""

@@ -9,11 +9,15 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from amaranth.hdl import Fragment
+from amaranth.lib import wiring
 
+from cocotb_tests.families import FAMILIES
 from rtl.diagram import Diagram, stem
 from rtl.diagram_routes import Wire, assign
 from rtl.diagram_svg import Drawing, text_width, to_svg
-from rtl.diagrams import PICTURES, WRAPPER, Picture, diagram, title
+from rtl.diagrams import PICTURES, WRAPPER, Picture, design, diagram, title
+from rtl.hierarchy import Hierarchy
 from rtl.variants import UNITS, variant
 
 ROOT = Path(__file__).parent.parent.parent
@@ -34,6 +38,7 @@ SLOW = (
     "peer-te",
 )
 """Pictures whose layout takes more than a blink, or whose design does."""
+MEMORY = "tensor-quantizer-ue4m3-absmax-h-b4-bf16-two-w16"
 TESTING = {"units"}
 """Files with components for tests alone."""
 
@@ -72,6 +77,38 @@ def test_the_documentation_shows_each_picture(picture: Picture) -> None:
     below = re.search(rf"^{link}\n\n(.+?)\n\n", TEXT, re.M | re.S)
     assert below, f"docs/hardware.md shows no {picture.name}"
     assert f"`{picture.command}`" in below[1], "the text below says how it is made"
+
+
+def inside(component: wiring.Component, known: dict[type, wiring.Component]) -> None:
+    """Find the units inside a unit, each type once."""
+    hierarchy = Hierarchy("")
+    Fragment.get(component, hierarchy)
+    for unit in hierarchy.units.values():
+        if type(unit) not in known:
+            known[type(unit)] = unit
+            inside(unit, known)
+
+
+def part(picture: Picture) -> wiring.Component:
+    """The component that a picture shows."""
+    component = design(picture.variant).component()
+    for kind in picture.unit.split("/") if picture.unit else ():
+        hierarchy = Hierarchy("")
+        Fragment.get(component, hierarchy)
+        component = hierarchy.units[f"_{kind}"]
+    return component
+
+
+@pytest.mark.filterwarnings("ignore:.*created but never used")
+def test_each_unit_inside_has_a_picture() -> None:
+    """Each type of unit in a design of each kind; a private one by what it varies."""
+    known: dict[type, wiring.Component] = {}
+    for name in (*FAMILIES, "quantizer-ue4m3-3c-e5-h-b2-bf16-turn", MEMORY):
+        inside(design(name).component(), known)
+    drawn = {type(part(p)) for p in PICTURES if p.unit != WRAPPER}
+    public = {next(t for t in kind.__mro__ if t.__name__[0] != "_") for kind in known}
+    assert len(public) > 80
+    assert sorted(t.__name__ for t in public - drawn) == []
 
 
 def test_each_unit_has_a_picture() -> None:
