@@ -286,8 +286,11 @@ def _cell_figures(name: str, stat: dict[str, Any], abc: str, liberty: Library) -
         1 + reported[0]
     ):
         raise ToolError(f"{liberty.name}: the areas read and the areas yosys reports differ")
-    delays = re.findall(r"Delay = +([0-9.]+) ps", abc)
+    # Of 100 ns and more no blank is left in front of the number.
+    delays = re.findall(r"Delay = *([0-9.]+) ps", abc)
     levels = re.findall(r"\blev = *(\d+)", abc)
+    if set(cells) - set(registers) and not (delays and levels):
+        raise ToolError(f"abc reported no delay or depth for script {name}")
     return Mapped(
         name,
         (sum(area.values()) - register_area) / liberty.nand2.area,

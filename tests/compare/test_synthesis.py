@@ -114,3 +114,18 @@ def test_missing_pyosys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ToolError, match=r"pyosys is not installed; install it with: pip install"):
         synthesize(NAND, "t")
+
+
+def test_a_delay_of_more_than_100_ns(osu: Library) -> None:
+    """abc leaves no blank in front of such a number."""
+    stages = "".join(
+        f"wire c{i + 1}; assign c{i + 1} = a[{i}] & c{i} | ~a[{i}] & b[{i}] & ~c{i};\n"
+        for i in range(700)
+    )
+    text = (
+        "module t(input [699:0] a, input [699:0] b, input c0, output y);\n"
+        f"{stages}assign y = c700; endmodule"
+    )
+    (mapped,) = synthesize(text, "t", liberty=osu, scripts=["area"]).mappings
+    assert mapped.delay_ps is not None and mapped.delay_ps > 100_000
+    assert mapped.levels > 700
