@@ -52,6 +52,8 @@ CURVE_SCRIPTS: Mapping[str, str] = {
     "slack-10": f"{_NF};&nf,-R,10;&put",
     "slack-0": f"{_NF};&nf;&put",
     "restructured": f"{_PREPARE};&get,-n;&st;&syn2;&dch,-f;&nf,-p;&put",
+    "rewritten-smallest": f"{_RESYN};dch,-f;amap,-m",
+    "rewritten-slack-0": f"{_RESYN};&get,-n;&dch,-f;&nf;&put",
     "rewritten": f"{_RESYN};dch;map,-B,0.9",
     "bias-0.9": f"{_PREPARE};dch,-f;map,-B,0.9",
     "bias-0.5": f"{_PREPARE};dch,-f;map,-B,0.5",
