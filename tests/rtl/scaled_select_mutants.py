@@ -50,7 +50,7 @@ class ForgottenCarry(ScaledTerm):
 class OwnUnits(ScaledMerit):
     """Merits of candidates with different exponents are compared as they are (spec §15.3)."""
 
-    def _common(self, merit: Value) -> Value:
+    def _common(self, m: Module, merit: Value) -> Value:
         return merit
 
 
