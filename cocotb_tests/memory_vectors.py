@@ -6,8 +6,6 @@ sides, so that its words are those of the memory, in the order of their addresse
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,12 +18,18 @@ from cocotb_tests.families import MEMORY_FAMILIES
 from cocotb_tests.memory_cases import SIZES, case
 from cocotb_tests.memory_reference import execute
 from cocotb_tests.memory_tensors import Task
-from cocotb_tests.unit_vectors import GATES_ONLY, counts, manifest_text
+from cocotb_tests.unit_vectors import (
+    GATES_ONLY,
+    counts,
+    kind_of_folder,
+    manifest_of,
+    manifest_text,
+)
 from emulator.errors import FileFormatError, MismatchError
 from emulator.folder import new_folder
-from emulator.golden import MANIFEST, Progress, load_file, word_entry
+from emulator.golden import MANIFEST, Progress, load_file, store
 from emulator.integrity import Intact, blaming, check_names, same_words
-from emulator.layout import Field, WordLayout, Words, to_hex
+from emulator.layout import Field, WordLayout, Words
 from emulator.version import SPEC_VERSION
 from rtl.tensor_quantizer_variant import UNIT, TensorQuantizerVariant, tensor_quantizer
 
@@ -142,7 +146,8 @@ def write(
                 progress(f"{v} {name}", done, len(jobs))
             for file in _files(v, name, seed, case(v, name, seed)):
                 part = file.entry["file"].partition("/")[0]
-                manifest[part].append(_store(target, file))
+                stored = store(target, file.entry["file"], file.words, file.layout)
+                manifest[part].append(file.entry | stored)
         for part in _KEYS:
             manifest[part].sort(key=lambda e: e["file"])
         (target / MANIFEST).write_text(manifest_text(manifest), "utf-8")
@@ -155,26 +160,9 @@ def write_committed(folder: Path, progress: Progress | None = None) -> dict[str,
     return write(folder, chosen, overwrite=True, progress=progress)
 
 
-def _store(folder: Path, file: _File) -> dict[str, Any]:
-    data = "".join(f"{line}\n" for line in to_hex(file.words, file.layout)).encode()
-    path = folder / file.entry["file"]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    digest = hashlib.sha256(data).hexdigest()
-    return file.entry | {
-        "sha256": digest,
-        "words": len(file.words),
-        **word_entry(file.layout),
-    }
-
-
 def is_memory_folder(folder: Path) -> bool:
     """Whether a folder's manifest says that it holds vectors of tensor quantizers."""
-    try:
-        found = json.loads((folder / MANIFEST).read_text("utf-8"))
-    except (ValueError, OSError):
-        return False
-    return isinstance(found, dict) and found.get("kind") == KIND
+    return kind_of_folder(folder) == KIND
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -183,22 +171,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     Raises:
         FileFormatError: if it is missing, not JSON, incomplete or of another spec version.
     """
-    path = folder / MANIFEST
-    if not is_memory_folder(folder):
-        raise FileFormatError(f"{path}: not the manifest of a folder of memory vectors")
-    manifest = json.loads(path.read_text("utf-8"))
-    for part, keys in _KEYS.items():
-        entries = manifest.get(part)
-        if not isinstance(entries, list):
-            raise FileFormatError(f"{path}: there is no list {part!r}")
-        for key in keys:
-            if not all(isinstance(e, dict) and key in e for e in entries):
-                raise FileFormatError(f"{path}: an entry of {part!r} lacks {key!r}")
-    if manifest.get("spec") != SPEC_VERSION:
-        raise FileFormatError(
-            f"{path}: written for specification {manifest.get('spec')}, this is {SPEC_VERSION}"
-        )
-    return manifest
+    return manifest_of(folder, KIND, "memory", _KEYS)
 
 
 def _cases(folder: Path, manifest: dict[str, Any]) -> list[list[dict[str, Any]]]:

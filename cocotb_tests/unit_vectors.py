@@ -6,10 +6,9 @@ variant, as its ports carry them. All variants that differ in pipeline cuts or t
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,9 @@ from cocotb_tests.subjects import subject
 from cocotb_tests.unit_reference import confirmed
 from emulator.errors import FileFormatError, MismatchError, UnknownNameError, near
 from emulator.folder import new_folder
-from emulator.golden import MANIFEST, Progress, load_file, word_entry
+from emulator.golden import MANIFEST, Progress, check_entries, load_file, store
 from emulator.integrity import Intact, blaming, check_names, same_words
-from emulator.layout import WordLayout, Words, to_hex
+from emulator.layout import WordLayout, Words
 from emulator.version import SPEC_VERSION
 from rtl.variant import Device, Variant
 from rtl.variants import variant
@@ -62,11 +61,16 @@ Names = Callable[[Subject[Any]], Iterable[str]]
 
 def is_unit_folder(folder: Path) -> bool:
     """Whether a folder's manifest says that it holds vectors of units."""
+    return kind_of_folder(folder) == KIND
+
+
+def kind_of_folder(folder: Path) -> object:
+    """What a folder's manifest says that it holds; None if there is no manifest to read."""
     try:
         found = json.loads((folder / MANIFEST).read_text("utf-8"))
     except (ValueError, OSError):
-        return False
-    return isinstance(found, dict) and found.get("kind") == KIND
+        return None
+    return found.get("kind") if isinstance(found, dict) else None
 
 
 def default_names(about: Subject[Any]) -> list[str]:
@@ -231,9 +235,12 @@ def write(
                 file = part.expected_entry()["file"]
                 raise MismatchError(f"{file}:{wrong + 1}: two computations of the word differ")
             v = about.variant
-            stimuli.append(_store(target, part.stimulus_entry(), part.words, v.input_layout))
-            entry = _store(target, part.expected_entry(), part.spec, v.output_layout)
-            results.append(entry | {"confirmed_words": compared})
+            about_words = part.stimulus_entry()
+            stored = store(target, about_words["file"], part.words, v.input_layout)
+            stimuli.append(about_words | stored)
+            required = part.expected_entry()
+            required |= store(target, required["file"], part.spec, v.output_layout)
+            results.append(required | {"confirmed_words": compared})
         manifest = {
             "kind": KIND,
             "spec": SPEC_VERSION,
@@ -248,15 +255,6 @@ def write_committed(folder: Path, progress: Progress | None = None) -> dict[str,
     """Write the vectors of units kept in the repository; see `write`."""
     chosen = [variant(name) for name in FAMILIES]
     return write(folder, chosen, most=COMMITTED_MOST, overwrite=True, progress=progress)
-
-
-def _store(folder: Path, about: dict[str, Any], words: Words, layout: WordLayout) -> dict[str, Any]:
-    data = "".join(f"{line}\n" for line in to_hex(words, layout)).encode()
-    path = folder / about["file"]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    digest = hashlib.sha256(data).hexdigest()
-    return about | {"sha256": digest, "words": len(words), **word_entry(layout)}
 
 
 def manifest_text(manifest: dict[str, Any]) -> str:
@@ -275,21 +273,25 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     Raises:
         FileFormatError: if it is missing, not JSON, incomplete or of another spec version.
     """
+    return manifest_of(folder, KIND, "unit", _KEYS)
+
+
+def manifest_of(
+    folder: Path, kind: str, what: str, keys: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:
+    """Read and check the manifest of a folder of one kind; see `read_manifest`.
+
+    Args:
+        folder: the folder.
+        kind: what its manifest has to say that it holds.
+        what: the same in a word, for the message.
+        keys: see `emulator.golden.check_entries`.
+    """
     path = folder / MANIFEST
-    if not is_unit_folder(folder):
-        raise FileFormatError(f"{path}: not the manifest of a folder of unit vectors")
+    if kind_of_folder(folder) != kind:
+        raise FileFormatError(f"{path}: not the manifest of a folder of {what} vectors")
     manifest = json.loads(path.read_text("utf-8"))
-    for part, keys in _KEYS.items():
-        entries = manifest.get(part)
-        if not isinstance(entries, list):
-            raise FileFormatError(f"{path}: there is no list {part!r}")
-        for key in keys:
-            if not all(isinstance(e, dict) and key in e for e in entries):
-                raise FileFormatError(f"{path}: an entry of {part!r} lacks {key!r}")
-    if manifest.get("spec") != SPEC_VERSION:
-        raise FileFormatError(
-            f"{path}: written for specification {manifest.get('spec')}, this is {SPEC_VERSION}"
-        )
+    check_entries(path, manifest, keys)
     return manifest
 
 

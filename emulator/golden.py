@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -116,7 +116,8 @@ def _fields(layout: WordLayout) -> list[dict[str, int | str]]:
     ]
 
 
-def _store(folder: Path, name: str, words: Words, layout: WordLayout) -> dict[str, Any]:
+def store(folder: Path, name: str, words: Words, layout: WordLayout) -> dict[str, Any]:
+    """Write a hex file of a folder; return what its manifest says of it."""
     data = "".join(line + "\n" for line in to_hex(words, layout)).encode()
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -185,7 +186,7 @@ def write(
             words = stimulus(name, r, x, blocks=blocks if name == "random" else None, seed=seed)
             about = describe_stimulus(r, x, name, seed)
             file = about["file"]
-            entry = _store(target, file, words, input_layout(x, r.block_size)) | about
+            entry = store(target, file, words, input_layout(x, r.block_size)) | about
             known = stimuli.setdefault(file, entry)
             if known["sha256"] != entry["sha256"]:
                 raise MismatchError(f"{file}: {known['recipe']} and {r.name} differ in stimulus")
@@ -268,7 +269,7 @@ def _store_expected(
             f"{len(picked)} words"
         )
     layout = output_layout(r.block_format)
-    entry = _store(target, file, exact if source == "reference" else fast, layout)
+    entry = store(target, file, exact if source == "reference" else fast, layout)
     return entry | about
 
 
@@ -292,18 +293,32 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise FileFormatError(f"{path}: not readable as JSON: {error}") from None
     if not isinstance(manifest, dict) or manifest.get("kind") != KIND:
         raise FileFormatError(f"{path}: 'kind' is not {KIND!r}")
-    for part, keys in _KEYS.items():
+    check_entries(path, manifest, _KEYS)
+    return manifest
+
+
+def check_entries(path: Path, manifest: dict[str, Any], keys: Mapping[str, Sequence[str]]) -> None:
+    """Check that a manifest has its lists, each entry its keys, and the version of today.
+
+    Args:
+        path: of the manifest, for messages.
+        manifest: its contents.
+        keys: what each entry of a list has to have, by the list's name.
+
+    Raises:
+        FileFormatError: if something is missing.
+    """
+    for part, needed in keys.items():
         entries = manifest.get(part)
         if not isinstance(entries, list):
             raise FileFormatError(f"{path}: there is no list {part!r}")
-        for key in keys:
+        for key in needed:
             if not all(isinstance(e, dict) and key in e for e in entries):
                 raise FileFormatError(f"{path}: an entry of {part!r} lacks {key!r}")
     if manifest.get("spec") != SPEC_VERSION:
         raise FileFormatError(
             f"{path}: written for specification {manifest.get('spec')}, this is {SPEC_VERSION}"
         )
-    return manifest
 
 
 def load_file(folder: Path, entry: dict[str, Any], layout: WordLayout) -> Words:
