@@ -9,17 +9,14 @@ know no answers.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
 
 import numpy as np
 
-from emulator.directed import around, floor_pattern
 from emulator.errors import UnknownNameError, near
 from emulator.formats import FP32, Format
 from emulator.layout import Words, scaled_input_layout
 from emulator.random_scaled_words import random_scaled_words
-from emulator.random_stimulus import SEEDS
-from emulator.random_words import NUMBER_BITS
+from emulator.random_stimulus import grid_block, numbers_and_seeds
 from emulator.recipes import Recipe
 from emulator.scaled_stimulus import GIVEN, scaled_stimulus, scaled_stimulus_names
 from emulator.scaled_words import float32_patterns, kind_of
@@ -62,32 +59,16 @@ def random_scaled_stimulus(
         plain = scaled_stimulus(name, recipe, x_format, blocks=blocks, seed=seed)
         parts = scaled_input_layout(x_format, recipe.block_size, kind_of(recipe)).unpack(plain)
         x, g = parts["x"], float32_patterns(parts["g"][:, 0], kind_of(recipe))
-    rows = np.arange(len(x), dtype=np.uint64)
-    last = np.uint64((1 << NUMBER_BITS) - 1)
-    numbers = np.where(rows % 3 == 1, last - rows, rows << np.uint64(5 * (seed % 7)))
-    seeds = [SEEDS[k % len(SEEDS)] for k in range(len(x))]
-    return random_scaled_words(x, g, numbers, seeds, recipe, x_format)
+    return random_scaled_words(x, g, *numbers_and_seeds(len(x), seed), recipe, x_format)
 
 
 def _grid(recipe: Recipe, x_format: Format, seed: int) -> Iterator[tuple[int, list[int]]]:
     """Tensor scales, and blocks with amax 6 * s * g whose other lanes lie on the grid."""
-    assert recipe.sr_bits is not None
-    rng = np.random.default_rng(seed)
-    element, scale = recipe.element, recipe.scale
-    values = [element.value(code) for code in range(element.max_code + 1)]
+    rng, scale = np.random.default_rng(seed), recipe.scale
     for pattern in GIVEN[kind_of(recipe)]:
         g = FP32.value(pattern)
         units = [scale.value(code) * g for code in range(1, scale.max_code + 1)]
         units = [u for u in units if x_format.min_positive <= u <= x_format.max / 6]
         for _ in range(GRID_BLOCKS if units else 0):
             unit = units[rng.integers(len(units))]
-            lanes = [floor_pattern(6 * unit, x_format)]
-            for _ in range(recipe.block_size - 1):
-                low = int(rng.integers(len(values) - 1))
-                part = Fraction(int(rng.integers(1 << recipe.sr_bits)), 1 << recipe.sr_bits)
-                y = values[low] + (values[low + 1] - values[low]) * part
-                beside = list(around(y * unit, x_format))
-                lane = min(beside[rng.integers(len(beside))], lanes[0])
-                lanes.append(lane | (x_format.sign_mask * int(rng.integers(2))))
-            turn = int(rng.integers(recipe.block_size))
-            yield pattern, lanes[turn:] + lanes[:turn]
+            yield pattern, grid_block(recipe, x_format, unit, rng)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
+import numpy.typing as npt
 
 from emulator.directed import around, floor_pattern
 from emulator.errors import UnknownNameError, near
@@ -57,28 +58,38 @@ def random_stimulus(
     else:
         plain = stimulus(name, recipe, x_format, blocks=blocks, seed=seed)
         x = input_layout(x_format, recipe.block_size).unpack(plain)["x"]
-    rows = np.arange(len(x), dtype=np.uint64)
+    return random_words(x, *numbers_and_seeds(len(x), seed), x_format)
+
+
+def numbers_and_seeds(words: int, seed: int) -> tuple[npt.NDArray[np.uint64], list[int]]:
+    """Block numbers from both ends of their range, and `SEEDS` in turn, for so many words."""
+    rows = np.arange(words, dtype=np.uint64)
     last = np.uint64((1 << NUMBER_BITS) - 1)
     numbers = np.where(rows % 3 == 1, last - rows, rows << np.uint64(5 * (seed % 7)))
-    return random_words(x, numbers, [SEEDS[k % len(SEEDS)] for k in range(len(x))], x_format)
+    return numbers, [SEEDS[k % len(SEEDS)] for k in range(words)]
 
 
 def _grid(recipe: Recipe, x_format: Format, seed: int) -> Iterator[list[int]]:
     """Blocks with amax 6 * s whose other lanes lie on the grid of the random numbers."""
-    assert recipe.sr_bits is not None
-    rng = np.random.default_rng(seed)
-    element, scale = recipe.element, recipe.scale
-    values = [element.value(code) for code in range(element.max_code + 1)]
+    rng, scale = np.random.default_rng(seed), recipe.scale
     codes = [c for c in range(1, scale.max_code + 1) if 6 * scale.value(c) <= x_format.max]
     for _ in range(GRID_BLOCKS):
-        s = scale.value(codes[rng.integers(len(codes))])
-        lanes = [floor_pattern(6 * s, x_format)]
-        for _ in range(recipe.block_size - 1):
-            low = int(rng.integers(len(values) - 1))
-            part = Fraction(int(rng.integers(1 << recipe.sr_bits)), 1 << recipe.sr_bits)
-            y = values[low] + (values[low + 1] - values[low]) * part
-            beside = list(around(y * s, x_format))
-            pattern = beside[rng.integers(len(beside))]
-            lanes.append(min(pattern, lanes[0]) | (x_format.sign_mask * int(rng.integers(2))))
-        turn = int(rng.integers(recipe.block_size))
-        yield lanes[turn:] + lanes[:turn]
+        yield grid_block(recipe, x_format, scale.value(codes[rng.integers(len(codes))]), rng)
+
+
+def grid_block(
+    recipe: Recipe, x_format: Format, unit: Fraction, rng: np.random.Generator
+) -> list[int]:
+    """A block with amax 6 * unit whose other lanes are on the grid of a scale of ``unit``."""
+    assert recipe.sr_bits is not None
+    values = [recipe.element.value(code) for code in range(recipe.element.max_code + 1)]
+    lanes = [floor_pattern(6 * unit, x_format)]
+    for _ in range(recipe.block_size - 1):
+        low = int(rng.integers(len(values) - 1))
+        part = Fraction(int(rng.integers(1 << recipe.sr_bits)), 1 << recipe.sr_bits)
+        y = values[low] + (values[low + 1] - values[low]) * part
+        beside = list(around(y * unit, x_format))
+        lane = min(beside[rng.integers(len(beside))], lanes[0])
+        lanes.append(lane | (x_format.sign_mask * int(rng.integers(2))))
+    turn = int(rng.integers(recipe.block_size))
+    return lanes[turn:] + lanes[:turn]
