@@ -1,10 +1,12 @@
 """Runs the full input spaces, goes on where it stopped, and records the result.
 
-    python -m tests.exhaustive [--record docs/verification.md] [--only TEXT] [--jobs N]
+    python -m tests.exhaustive [--record docs/verification.md] [--only TEXT] [--missing] [--jobs N]
 
 Each job is cut into units; a finished unit is noted in build/exhaustive/, under a digest of the
-sources that decide its result, so that a changed source makes its jobs run again. The record has
-one row per job, with the commit at which it last ran whole; rows of other jobs stay.
+sources that decide its result, so that a changed source makes its jobs run again. A unit that
+fails is shown at once and does not stop the others. The record has one row per job, with the
+commit at which it last ran whole; rows of other jobs stay, but that of a job that failed goes. An
+interrupted run records the jobs that it has finished.
 """
 
 from __future__ import annotations
@@ -17,8 +19,8 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from dataclasses import dataclass
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, ProcessPoolExecutor, wait
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -126,13 +128,47 @@ class State:
         self.done[unit] = counts
 
 
-def run(jobs: list[Job], workers: int) -> dict[str, Counts]:
-    """Run what is not yet done; return what each job has compared in all, and its exact ties.
+@dataclass
+class Outcome:
+    """What a run has come to.
 
-    Raises:
-        AssertionError: if a job compared nothing, or less than its space.
+    Args:
+        found: what each job that ran whole has compared.
+        failed: first failure of each job that failed.
+        interrupted: whether the run was stopped.
     """
+
+    found: dict[str, Counts] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    interrupted: bool = False
+
+
+def run(jobs: list[Job], workers: int) -> Outcome:
+    """Run what is not yet done, all of it, whatever fails."""
     states = {job.name: State(job) for job in jobs}
+    outcome = Outcome()
+    try:
+        _run_units(jobs, states, workers, outcome.failed)
+    except KeyboardInterrupt:
+        outcome.interrupted = True
+    for job in jobs:
+        counts = states[job.name].done.values()
+        if len(counts) < job.units or job.name in outcome.failed:
+            continue
+        compared, ties = (sum(c[k] for c in counts) for k in (0, 1))
+        if compared == 0:
+            outcome.failed[job.name] = "compared nothing (spec §13.2)"
+        elif job.expect not in (0, compared):
+            outcome.failed[job.name] = f"compared {compared:,}, its space has {job.expect:,}"
+        else:
+            outcome.found[job.name] = compared, ties
+    return outcome
+
+
+def _run_units(
+    jobs: list[Job], states: dict[str, State], workers: int, failed: dict[str, str]
+) -> None:
+    """Run the units that are not yet done; note in ``failed`` which jobs had one that fails."""
     todo: Iterator[tuple[Job, int]] = (
         (job, u) for job in jobs for u in range(job.units) if u not in states[job.name].done
     )
@@ -153,21 +189,19 @@ def run(jobs: list[Job], workers: int) -> dict[str, Counts]:
                     break
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     job, unit = running.pop(future)
-                    states[job.name].note(unit, future.result())
+                    error = future.exception()
+                    if isinstance(error, BrokenExecutor):
+                        raise error
+                    if error is None:
+                        states[job.name].note(unit, future.result())
+                    else:
+                        text = f"unit {unit}: {type(error).__name__}: {error}"
+                        failed.setdefault(job.name, text)
+                        print(f"{job.name}, {text}", file=sys.stderr)
                     bar.update(task, advance=1, description=job.name)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    result: dict[str, Counts] = {}
-    for job in jobs:
-        counts = states[job.name].done.values()
-        compared, ties = (sum(c[k] for c in counts) for k in (0, 1))
-        assert compared > 0, f"{job.name} compared nothing (spec §13.2)"
-        assert job.expect in (0, compared), (
-            f"{job.name} compared {compared:,}, its space has {job.expect:,}"
-        )
-        result[job.name] = compared, ties
-    return result
 
 
 def commit() -> str:
@@ -190,13 +224,13 @@ def recorded(text: str) -> dict[str, str]:
     return {row.split(" | ")[0].removeprefix("| "): row for row in rows}
 
 
-def record(path: Path, every: list[Job], found: dict[str, Counts]) -> None:
+def record(path: Path, every: list[Job], outcome: Outcome) -> None:
     """Write results between the markers of a document; jobs that did not run keep their rows.
 
     Args:
         path: the document.
         every: all jobs, in the order of the record.
-        found: what the jobs that ran have compared.
+        outcome: of a run of all or some.
     """
     from cocotb_tests.tools import versions
 
@@ -213,13 +247,13 @@ def record(path: Path, every: list[Job], found: dict[str, Counts]) -> None:
     ]
     missing = 0
     for job in every:
-        if job.name in found:
-            compared, ties = found[job.name]
+        if job.name in outcome.found:
+            compared, ties = outcome.found[job.name]
             shown = f"{ties:,}" if ties else ""
             lines.append(
                 f"| {job.name} | {compared:,} | {shown} | {job.what} | {job.clause} | `{now}` |"
             )
-        elif job.name in before:
+        elif job.name in before and job.name not in outcome.failed:
             lines.append(before[job.name])
         else:
             missing += 1
@@ -237,19 +271,36 @@ def main(arguments: Iterable[str] | None = None) -> int:
     parser.add_argument("--record", type=Path, help="document to write the result into")
     parser.add_argument("--only", default="", help="run jobs whose name contains this")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
+    parser.add_argument(
+        "--missing", action="store_true", help="run jobs that the record has no row of"
+    )
     options = parser.parse_args(None if arguments is None else list(arguments))
     every = jobs()
     chosen = [job for job in every if options.only in job.name]
     if not chosen:
         parser.error(f"no job's name contains {options.only!r}")
-    found = run(chosen, options.jobs)
+    if options.missing:
+        if options.record is None:
+            parser.error("--missing needs --record, the document that says what is missing")
+        rows = recorded(options.record.read_text("utf-8"))
+        chosen = [job for job in chosen if job.name not in rows]
+        if not chosen:
+            print("all of these spaces are recorded")
+            return 0
+    outcome = run(chosen, options.jobs)
     for job in chosen:
-        compared, ties = found[job.name]
-        tied = f", {ties:,} exact ties" if ties else ""
-        print(f"{compared:>16,}  {job.name}: {job.what} ({job.clause}){tied}")
+        if job.name in outcome.found:
+            compared, ties = outcome.found[job.name]
+            tied = f", {ties:,} exact ties" if ties else ""
+            print(f"{compared:>16,}  {job.name}: {job.what} ({job.clause}){tied}")
+        elif job.name in outcome.failed:
+            print(f"          FAILED  {job.name}: {outcome.failed[job.name]}")
     if options.record:
-        record(options.record, every, found)
-    return 0
+        record(options.record, every, outcome)
+    if outcome.interrupted:
+        print(f"interrupted: {len(outcome.found)} of {len(chosen)} spaces are finished")
+        return 130
+    return 1 if outcome.failed else 0
 
 
 if __name__ == "__main__":

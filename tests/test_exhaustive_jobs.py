@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from compare import cache
-from tests import exhaustive, exhaustive_dots
-from tests.exhaustive import Job, State, own_source, run, run_unit
+from tests import exhaustive, exhaustive_dots, exhaustive_jobs
+from tests.exhaustive import Job, Outcome, State, own_source, run, run_unit
 from tests.exhaustive_jobs import jobs
 
 
@@ -75,11 +75,75 @@ def test_counts_are_kept_and_summed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     here = ("tests/test_exhaustive_jobs.py",)
     plain = Job("plain", "", "", f"{__name__}:one", (), 3, 6, here)
     tied = Job("tied", "", "", f"{__name__}:two", (), 3, 30, here)
-    assert run([plain, tied], 1) == {"plain": (6, 0), "tied": (30, 3)}
+    assert run([plain, tied], 1) == Outcome({"plain": (6, 0), "tied": (30, 3)})
     assert State(tied).done == {0: (10, 0), 1: (10, 1), 2: (10, 2)}
     State(tied).note(2, (5, 0))
-    with pytest.raises(AssertionError, match="tied compared 25, its space has 30"):
-        run([tied], 1)
+    assert run([tied], 1).failed == {"tied": "compared 25, its space has 30"}
+
+
+def odd(unit: int) -> int:
+    if unit % 2:
+        raise ValueError(f"differs at {unit}")
+    return 1
+
+
+def nothing(unit: int) -> int:
+    return 0
+
+
+def test_a_failure_does_not_stop_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(exhaustive, "STATE", tmp_path)
+    here = ("tests/test_exhaustive_jobs.py",)
+    names = ("odd", "nothing", "one")
+    every = [Job(name, "", "", f"{__name__}:{name}", (), 4, 0, here) for name in names]
+    outcome = run(every, 1)
+    assert outcome.found == {"one": (10, 0)} and not outcome.interrupted
+    assert outcome.failed == {
+        "odd": "unit 1: ValueError: differs at 1",
+        "nothing": "compared nothing (spec §13.2)",
+    }
+    assert sorted(State(every[0]).done) == [0, 2]
+    assert "odd, unit 3: ValueError: differs at 3" in capsys.readouterr().err
+
+
+def test_the_command_runs_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(exhaustive, "STATE", tmp_path / "state")
+    here = ("tests/test_exhaustive_jobs.py",)
+    every = [Job(name, "", "", f"{__name__}:{name}", (), 2, 0, here) for name in ("one", "odd")]
+    monkeypatch.setattr(exhaustive_jobs, "jobs", lambda: every)
+    document = tmp_path / "record.md"
+    document.write_text(f"{exhaustive.BEGIN}\n{exhaustive.END}\n", "utf-8")
+    missing = ["--record", str(document), "--missing", "--jobs", "1"]
+    assert exhaustive.main(["--record", str(document), "--only", "one", "--jobs", "1"]) == 0
+    assert exhaustive.main(missing) == 1
+    printed = capsys.readouterr().out
+    assert "FAILED  odd: unit 1" in printed and printed.count("  one: ") == 1
+    rows = exhaustive.recorded(document.read_text("utf-8"))
+    assert list(rows) == ["one"]
+    assert exhaustive.main([*missing, "--only", "one"]) == 0
+    assert "all of these spaces are recorded" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        exhaustive.main(["--missing"])
+    assert "--missing needs --record" in capsys.readouterr().err
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_an_interrupted_run_keeps_what_is_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exhaustive, "STATE", tmp_path)
+    here = ("tests/test_exhaustive_jobs.py",)
+    every = [Job(name, "", "", f"{__name__}:one", (), 2, 0, here) for name in ("one", "other")]
+    assert run(every[:1], 1).found == {"one": (3, 0)}
+    monkeypatch.setattr(exhaustive, "_run_units", interrupted)
+    assert run(every, 1) == Outcome({"one": (3, 0)}, {}, interrupted=True)
 
 
 def test_the_record_keeps_the_rows_of_other_jobs(
@@ -89,16 +153,18 @@ def test_the_record_keeps_the_rows_of_other_jobs(
     document.write_text(f"before\n{exhaustive.BEGIN}\n{exhaustive.END}\nafter\n", "utf-8")
     every = [Job(name, "this with that", "spec §3", "", (), 1) for name in ("a", "b", "c")]
     monkeypatch.setattr(exhaustive, "commit", lambda: "1" * 12)
-    exhaustive.record(document, every, {"b": (1000, 0)})
+    exhaustive.record(document, every, Outcome({"b": (1000, 0)}))
     first = document.read_text("utf-8")
     assert f"| b | 1,000 |  | this with that | spec §3 | `{'1' * 12}` |\n" in first
     assert "2 of 3 spaces are not recorded yet" in first
     monkeypatch.setattr(exhaustive, "commit", lambda: "2" * 12 + " with changes")
-    exhaustive.record(document, every, {"a": (5, 2)})
+    exhaustive.record(document, every, Outcome({"a": (5, 2)}))
     rows = exhaustive.recorded(document.read_text("utf-8"))
     assert list(rows) == ["a", "b"] and "1" * 12 in rows["b"]
     assert rows["a"].endswith(f"| 5 | 2 | this with that | spec §3 | `{'2' * 12} with changes` |")
-    exhaustive.record(document, every[1:], {"b": (7, 0), "c": (8, 0)})
+    exhaustive.record(document, every, Outcome({}, {"a": "differs"}))
+    assert list(exhaustive.recorded(document.read_text("utf-8"))) == ["b"]
+    exhaustive.record(document, every[1:], Outcome({"b": (7, 0), "c": (8, 0)}))
     last = document.read_text("utf-8")
     assert last.startswith("before\n") and last.endswith("after\n")
     assert list(exhaustive.recorded(last)) == ["b", "c"] and "not recorded" not in last
