@@ -54,11 +54,6 @@ class VoteVariant(QuantizerVariant):
     def __post_init__(self) -> None:
         r = self.recipe
         r.require_available()
-        if r.tensor_scale is not None:
-            raise NotAvailableError(
-                f"{r.name}: hardware for tensor scale {r.tensor_scale!r} with votes is not "
-                "available yet"
-            )
         if r.sr_bits is not None:
             raise NotAvailableError(
                 f"{r.name}: hardware for votes is available with rounding to nearest even only"
@@ -94,6 +89,10 @@ class VoteVariant(QuantizerVariant):
 
     def component(self) -> wiring.Component:
         """The design."""
+        if self.recipe.tensor_scale is not None:
+            from rtl.vote_scaled_quantizer import ScaledVoteQuantizer
+
+            return ScaledVoteQuantizer(self)
         from rtl.vote_quantizer import VoteQuantizer
 
         return VoteQuantizer(self)
