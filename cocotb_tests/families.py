@@ -39,6 +39,8 @@ FAMILIES = (
     "quantizer-ue5m3-3c-hp2-b2-bf16-turn",
     "quantizer-ue4m3-pop-b2-bf16",
     "quantizer-ue5m3-top2-b2-bf16",
+    "quantizer-ue4m3-top2-h-b2-bf16",
+    "quantizer-ue5m3-pop-hp2-b2-bf16",
     "quantizer-ue4m3-absmax-sr4-b2-bf16-r1",
     "quantizer-ue4m3-absmax-sr4-h-b2-bf16-r9",
     "quantizer-ue5m3-absmax-sr4-hp2-b2-bf16-r9",

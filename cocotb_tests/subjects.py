@@ -14,6 +14,7 @@ from cocotb_tests.random_quantizer_subject import RandomQuantizerSubject
 from cocotb_tests.random_scaled_subject import RandomScaledSubject
 from cocotb_tests.scaled_quantizer_subject import ScaledQuantizerSubject
 from cocotb_tests.scaled_select_subject import ScaledSelectSubject
+from cocotb_tests.scaled_vote_subject import ScaledVoteSubject
 from cocotb_tests.subject import Subject
 from cocotb_tests.tensor_subject import TensorSubject
 from rtl.peer_variant import PeerVariant
@@ -21,6 +22,7 @@ from rtl.quantizer_variant import QuantizerVariant
 from rtl.random_variant import RandomVariant
 from rtl.select_variant import SelectVariant
 from rtl.variant import Device
+from rtl.vote_variant import VoteVariant
 
 SUBJECTS: dict[str, type[Subject[Any]]] = {
     "axis": AxisSubject,
@@ -42,6 +44,8 @@ def subject(variant: Device) -> Subject[Any]:
         scaled = variant.recipe.tensor_scale is not None
         return (RandomScaledSubject if scaled else RandomQuantizerSubject)(variant)
     if isinstance(variant, QuantizerVariant) and variant.recipe.tensor_scale is not None:
-        selects = isinstance(variant, SelectVariant)
-        return (ScaledSelectSubject if selects else ScaledQuantizerSubject)(variant)
+        if isinstance(variant, SelectVariant):
+            return ScaledSelectSubject(variant)
+        votes = isinstance(variant, VoteVariant)
+        return (ScaledVoteSubject if votes else ScaledQuantizerSubject)(variant)
     return SUBJECTS[variant.unit](variant)

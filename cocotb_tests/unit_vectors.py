@@ -50,6 +50,9 @@ COMMITTED_LIMIT = 3 << 19
 LONG = ("sweep",)
 """Stimuli that are written only where they are named."""
 
+MIXED = "mixed"
+"""A stimulus with some words of each other one, which stands for them all in the committed set."""
+
 _COMMON = ("file", "sha256", "words", "width", "fields", "meaning", "clauses", "variant", "counts")
 _KEYS = {
     "stimulus": (*_COMMON, "generator", "seed", "of"),
@@ -76,6 +79,12 @@ def kind_of_folder(folder: Path) -> object:
 def default_names(about: Subject[Any]) -> list[str]:
     """All stimuli of a unit but the long ones, and "random"."""
     return [*(name for name in about.names() if name not in LONG), "random"]
+
+
+def committed_names(about: Subject[Any]) -> list[str]:
+    """The stimuli of a unit in the committed set: all of them, or the one that stands for them."""
+    names = default_names(about)
+    return [MIXED] if MIXED in names else names
 
 
 def chooser(wanted: Sequence[str]) -> Names:
@@ -254,7 +263,14 @@ def write(
 def write_committed(folder: Path, progress: Progress | None = None) -> dict[str, Any]:
     """Write the vectors of units kept in the repository; see `write`."""
     chosen = [variant(name) for name in FAMILIES]
-    return write(folder, chosen, most=COMMITTED_MOST, overwrite=True, progress=progress)
+    return write(
+        folder,
+        chosen,
+        names=committed_names,
+        most=COMMITTED_MOST,
+        overwrite=True,
+        progress=progress,
+    )
 
 
 def manifest_text(manifest: dict[str, Any]) -> str:

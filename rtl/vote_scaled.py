@@ -63,9 +63,7 @@ class VoteThresholds(ScaledThresholds):
             else:
                 low = self._multiple(m, product, rest)
                 width = max(len(product), len(low) - shift)
-                upper = add(
-                    m, widened(product, width), widened(low[shift:], width), f"times{k}"
-                )
+                upper = add(m, widened(product, width), widened(low[shift:], width), f"times{k}")
                 self._made[k] = Cat(low[:shift], upper)
         return self._made[k]
 

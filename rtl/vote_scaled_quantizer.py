@@ -11,11 +11,11 @@ from amaranth.lib.wiring import In, Out
 from rtl.chain import Chain, numbered
 from rtl.hierarchy import place
 from rtl.leading import Leading
+from rtl.ripple import subtract
 from rtl.scaled_element import CountingElement, ScaledElement
 from rtl.scaled_shapes import ScaledShapes
 from rtl.scaled_thresholds import ScaledThresholds
 from rtl.scaled_unpack import Normalise
-from rtl.ripple import subtract
 from rtl.select_scaled_candidates import ScaledCandidates
 from rtl.vote_scaled import ScaledLaneVote, ScaledQuarterVote, VoteThresholds
 from rtl.vote_scaled_shapes import ScaledVoteShapes

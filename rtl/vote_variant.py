@@ -70,11 +70,13 @@ class VoteVariant(QuantizerVariant):
     def defaults(cls) -> Sequence[VoteVariant]:
         """See `Variant.defaults`."""
         bf16 = FORMATS["bf16"]
-        return [
+        found = [
             cls(recipe(f"{scale}-{rule}-b16"), bf16)
             for scale in ("ue4m3", "ue5m3")
             for rule in VOTERS
         ]
+        kinds = (("top2", "h"), ("top2", "hbf16"), ("top2", "hp2"), ("pop", "h"), ("pop", "hp2"))
+        return found + [cls(recipe(f"ue4m3-{rule}-{kind}-b16"), bf16) for rule, kind in kinds]
 
     @property
     def name(self) -> str:

@@ -31,6 +31,7 @@ from tests import (
     exhaustive_random,
     exhaustive_select,
     exhaustive_select_scaled,
+    exhaustive_vote_scaled,
     exhaustive_votes,
 )
 from tests.exhaustive import HARDWARE, Job
@@ -382,6 +383,7 @@ def jobs() -> list[Job]:
     ]
     found += exhaustive_epilogue.jobs() + exhaustive_limited.jobs() + exhaustive_peer.jobs()
     found += exhaustive_select_scaled.jobs() + exhaustive_votes.jobs()
+    found += exhaustive_vote_scaled.jobs()
     found += exhaustive_memory.jobs() + exhaustive_dot_area.jobs()
     found += exhaustive_random.jobs() + exhaustive_codecs.jobs()
     return found + codec_jobs.jobs() + exhaustive_select.jobs() + second_jobs()
