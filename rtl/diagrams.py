@@ -64,6 +64,8 @@ _SCALED = "quantizer-ue4m3-absmax-h-b4-bf16"
 _SELECT = "quantizer-ue5m3-4o6-b4-bf16"
 _TOP3 = "quantizer-ue5m3-top3-b4-bf16"
 _POP = "quantizer-ue5m3-pop-b4-bf16"
+_TOP3_SCALED = "quantizer-ue4m3-top3-h-b4-bf16"
+_POP_SCALED = "quantizer-ue4m3-pop-h-b4-bf16"
 _RANDOM = "quantizer-ue5m3-absmax-sr4-b4-bf16-r1"
 _RANDOM_SCALED = "quantizer-ue4m3-absmax-sr4-h-b4-bf16-r1"
 _ENCODE = "encode-ue5m3-fp32-x4-cutimo"
@@ -191,6 +193,12 @@ PICTURES = (
     Picture("vote", _TOP3, "vote"),
     Picture("vote-pop", _POP, "vote"),
     Picture("choice", _TOP3, "choice"),
+    Picture("votes-scaled", f"{_TOP3_SCALED}-cutiasvto"),
+    Picture("votes-pop-scaled", _POP_SCALED),
+    Picture("reference-scaled", _TOP3_SCALED, "reference", 4),
+    Picture("vote-scaled", _TOP3_SCALED, "vote", 4),
+    Picture("vote-pop-scaled", _POP_SCALED, "vote"),
+    Picture("element-normalised", _POP_SCALED, "element"),
     Picture("quantizer-random", f"{_RANDOM}-cutiato"),
     Picture("draws", _RANDOM, "draws"),
     Picture("cipher-round", _RANDOM, "draws/round"),
