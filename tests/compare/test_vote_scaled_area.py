@@ -20,7 +20,7 @@ LIMITS_GE = {
 }
 """A power of two as tensor scale, and a float32."""
 
-SMALL = {"quantizer-ue4m3-top2-hp2-b2-bf16": 4000}
+SMALL = {"quantizer-ue4m3-top2-hp2-b2-bf16": 2400}
 """What `make test` checks."""
 
 

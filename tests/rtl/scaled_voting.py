@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from amaranth.hdl import Module, Signal
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from emulator.directed import around
@@ -54,7 +54,7 @@ class ScaledOneVote(wiring.Component):
             {
                 "magnitude": In(shapes.input.magnitude_bits),
                 "six": In(shapes.scale.storage_bits),
-                "g": In(data.Layout.cast(shapes.g).size),
+                "g": In(sum(shapes.g_field)),
                 "vote": Out(4),
             }
         )

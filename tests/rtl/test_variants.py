@@ -114,7 +114,7 @@ def test_names_of_voting_variants(selection: str, cuts: str) -> None:
 
 def test_defaults_of_voting_variants() -> None:
     found = VoteVariant.defaults()
-    assert len({v.name for v in found}) == len(found) == 6
+    assert len({v.name for v in found}) == len(found) == 11
     assert [variant(v.name) for v in found] == found
 
 
