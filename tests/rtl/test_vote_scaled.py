@@ -38,7 +38,7 @@ def test_votes_of_magnitudes_beside_products(
     s = scaled_shapes(selection, x)
     scales = [*GIVEN[s.kind], *tensor_scales(s.kind, 2, seed=len(selection))]
     compared = check_scaled_votes(selection, x, codes, scales, tmp_path)
-    assert compared > (200_000 if x != "fp32" else 20_000)
+    assert compared > (100_000 if x == "bf16" else 20_000)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_directed_words_catch(name: str, tmp_path: Path) -> None:
     assert caught_by(name, tmp_path, ("votes",)) == ["votes"]
 
 
-@pytest.mark.parametrize("scale", [UE4M3, UE5M3], ids=str)
+@pytest.mark.parametrize("scale", [UE4M3, UE5M3], ids=lambda f: f.name)
 def test_three_bits_tell_the_binades_of_a_lane(scale: Format) -> None:
     """Where candidates differ, amax / g is rounded to s6: it is at most 9 * s6 (spec §8.1).
 
