@@ -103,29 +103,23 @@ class QuantizerVariant(Variant):
         if match is None or match["input"] not in INPUTS:
             return None
         source, x = recipe(match["recipe"]), FORMATS[match["input"]]
-        from rtl.limited_variant import parse_limited
-        from rtl.select_variant import SELECT_RULES, parse_select
-        from rtl.vote_variant import DEFAULT_VOTE_CUTS, VOTERS, VoteVariant
-
-        if source.sr_bits is not None and source.rule in RULES:
-            if match["turn"]:
-                return None
+        turn, cuts = match["turn"] is not None, match["cuts"]
+        if source.sr_bits is not None:
             from rtl.random_variant import CIPHER_ROUNDS, DEFAULT_RANDOM_CUTS, RandomVariant
 
-            cuts = DEFAULT_RANDOM_CUTS if match["cuts"] is None else match["cuts"]
-            return RandomVariant(source, x, cuts, int(match["rounds"] or CIPHER_ROUNDS))
+            rounds = int(match["rounds"] or CIPHER_ROUNDS)
+            if source.rule in RULES:
+                if turn:
+                    return None
+                return RandomVariant(
+                    source, x, DEFAULT_RANDOM_CUTS if cuts is None else cuts, rounds
+                )
+            from rtl.random_select_variant import parse_random_select
+
+            return parse_random_select(source, x, turn, rounds, cuts)
         if match["rounds"]:
             return None
-        if source.limited:
-            return parse_limited(source, x, match["turn"] is not None, match["cuts"])
-        if source.rule in SELECT_RULES:
-            return parse_select(source, x, match["turn"] is not None, match["cuts"])
-        if match["turn"]:
-            return None
-        if source.rule in VOTERS:
-            cuts = DEFAULT_VOTE_CUTS if match["cuts"] is None else match["cuts"]
-            return VoteVariant(source, x, cuts)
-        return cls(source, x, DEFAULT_CUTS if match["cuts"] is None else match["cuts"])
+        return of_parts(source, x, turn, cuts)
 
     @classmethod
     def defaults(cls) -> Sequence[QuantizerVariant]:
@@ -197,3 +191,35 @@ class QuantizerVariant(Variant):
         from rtl.quantizer import Quantizer
 
         return Quantizer(self)
+
+
+def of_parts(
+    source: Recipe, input: Format, turn: bool, cuts: str | None
+) -> QuantizerVariant | None:
+    """The variant of the parts of a name without stochastic rounding.
+
+    Args:
+        source: the recipe.
+        input: format of the input lanes.
+        turn: whether candidates take turns.
+        cuts: letters of the pipeline cuts; None for the default ones.
+
+    Returns:
+        None where a variant has no turns.
+
+    Raises:
+        ValueError, NotAvailableError: if a part is out of its range.
+    """
+    from rtl.limited_variant import parse_limited
+    from rtl.select_variant import SELECT_RULES, parse_select
+    from rtl.vote_variant import DEFAULT_VOTE_CUTS, VOTERS, VoteVariant
+
+    if source.limited:
+        return parse_limited(source, input, turn, cuts)
+    if source.rule in SELECT_RULES:
+        return parse_select(source, input, turn, cuts)
+    if turn:
+        return None
+    if source.rule in VOTERS:
+        return VoteVariant(source, input, DEFAULT_VOTE_CUTS if cuts is None else cuts)
+    return QuantizerVariant(source, input, DEFAULT_CUTS if cuts is None else cuts)

@@ -9,6 +9,7 @@ from rtl.dot_variant import DotVariant
 from rtl.limited_variant import LimitedVariant
 from rtl.peer_variant import PeerVariant
 from rtl.quantizer_variant import CUTS, INPUTS, QuantizerVariant
+from rtl.random_select_variant import RandomSelectVariant
 from rtl.random_variant import RandomVariant
 from rtl.select_variant import SelectVariant
 from rtl.tensor_variant import TensorVariant
@@ -34,11 +35,13 @@ GROUPS: dict[str, type[Variant]] = {
     "limited": LimitedVariant,
     "votes": VoteVariant,
     "random": RandomVariant,
+    "random-select": RandomSelectVariant,
     "peer": PeerVariant,
 }
 """Classes whose defaults are listed and compared together: units, then quantizers by rule.
 
-Exact selection, selection with limited width, by votes, stochastic rounding, quantizers of peers.
+Exact selection, selection with limited width, by votes, stochastic rounding, stochastic rounding of
+selections, quantizers of peers.
 """
 
 __all__ = [
