@@ -12,6 +12,7 @@ from cocotb_tests.peer_subject import PeerSubject
 from cocotb_tests.quantizer_subject import QuantizerSubject
 from cocotb_tests.random_quantizer_subject import RandomQuantizerSubject
 from cocotb_tests.random_scaled_subject import RandomScaledSubject
+from cocotb_tests.random_select_subject import RandomScaledSelectSubject, RandomSelectSubject
 from cocotb_tests.scaled_quantizer_subject import ScaledQuantizerSubject
 from cocotb_tests.scaled_select_subject import ScaledSelectSubject
 from cocotb_tests.scaled_vote_subject import ScaledVoteSubject
@@ -19,6 +20,7 @@ from cocotb_tests.subject import Subject
 from cocotb_tests.tensor_subject import TensorSubject
 from rtl.peer_variant import PeerVariant
 from rtl.quantizer_variant import QuantizerVariant
+from rtl.random_select_variant import RandomSelectVariant
 from rtl.random_variant import RandomVariant
 from rtl.select_variant import SelectVariant
 from rtl.variant import Device
@@ -40,6 +42,9 @@ def subject(variant: Device) -> Subject[Any]:
     """The subject of a variant."""
     if isinstance(variant, PeerVariant):
         return PeerSubject(variant)
+    if isinstance(variant, RandomSelectVariant):
+        scaled = variant.recipe.tensor_scale is not None
+        return (RandomScaledSelectSubject if scaled else RandomSelectSubject)(variant)
     if isinstance(variant, RandomVariant):
         scaled = variant.recipe.tensor_scale is not None
         return (RandomScaledSubject if scaled else RandomQuantizerSubject)(variant)

@@ -78,12 +78,16 @@ def _grid(recipe: Recipe, x_format: Format, seed: int) -> Iterator[list[int]]:
 
 
 def grid_block(
-    recipe: Recipe, x_format: Format, unit: Fraction, rng: np.random.Generator
+    recipe: Recipe,
+    x_format: Format,
+    unit: Fraction,
+    rng: np.random.Generator,
+    amax: Fraction | None = None,
 ) -> list[int]:
-    """A block with amax 6 * unit whose other lanes are on the grid of a scale of ``unit``."""
+    """A block with an amax, 6 * unit if None, whose other lanes are on the grid of ``unit``."""
     assert recipe.sr_bits is not None
     values = [recipe.element.value(code) for code in range(recipe.element.max_code + 1)]
-    lanes = [floor_pattern(6 * unit, x_format)]
+    lanes = [floor_pattern(6 * unit if amax is None else amax, x_format)]
     for _ in range(recipe.block_size - 1):
         low = int(rng.integers(len(values) - 1))
         part = Fraction(int(rng.integers(1 << recipe.sr_bits)), 1 << recipe.sr_bits)

@@ -62,15 +62,9 @@ class RandomSelectQuantizer(wiring.Component):
         word = self.i.payload[: number.offset]
         assert len(word) == len(choice.i.payload)
 
-        # Both take a word at once. One that tries candidates in turn without a register in front
-        # is ready at a word's last candidate alone, and sees the word before.
         cipher: Any = stream.Signature(0).create(path=("cipher",))
-        m.d.comb += [
-            choice.i.payload.eq(word),
-            choice.i.valid.eq(self.i.valid & (cipher.ready | ~choice.i.ready)),
-            cipher.valid.eq(self.i.valid & choice.i.ready),
-            self.i.ready.eq(cipher.ready & choice.i.ready),
-        ]
+        m.d.comb += choice.i.payload.eq(word)
+        self.fork(m, choice.i, cipher)
 
         kept = self.kept(m, platform, word)
         rest = data.StructLayout({name: value.shape() for name, value in kept.items()})
@@ -91,11 +85,7 @@ class RandomSelectQuantizer(wiring.Component):
             drawn = waits.through(stage, drawn)
 
         both: Any = stream.Signature(0).create(path=("both",))
-        m.d.comb += [
-            both.valid.eq(waits.valid & choice.o.valid),
-            waits.ready.eq(both.ready & choice.o.valid),
-            choice.o.ready.eq(both.ready & waits.valid),
-        ]
+        self.join(m, choice.o, waits, both)
         pipe = Chain(m, platform, v.rounding_cuts, both)
         scale = choice.o.payload[4 * n :][:scale_bits]
         at = pipe.cut(
@@ -112,6 +102,28 @@ class RandomSelectQuantizer(wiring.Component):
         m.d.comb += self.o.payload.eq(out.word)
         pipe.end(self.o)
         return m
+
+    def fork(self, m: Module, choice: stream.Interface, cipher: stream.Interface) -> None:
+        """A word goes to choice and cipher in one cycle, in which both are ready for it.
+
+        A choice that tries candidates in turn without a register in front looks at a word before
+        it is ready, which it is at the last candidate, whose turn it is until the word is gone.
+        """
+        m.d.comb += [
+            choice.valid.eq(self.i.valid & (cipher.ready | ~choice.ready)),
+            cipher.valid.eq(self.i.valid & choice.ready),
+            self.i.ready.eq(cipher.ready & choice.ready),
+        ]
+
+    def join(
+        self, m: Module, choice: stream.Interface, waits: Chain, both: stream.Interface
+    ) -> None:
+        """A scale and the word that waits for it go on in one cycle."""
+        m.d.comb += [
+            both.valid.eq(waits.valid & choice.valid),
+            waits.ready.eq(both.ready & choice.valid),
+            choice.ready.eq(both.ready & waits.valid),
+        ]
 
     @property
     def lanes(self) -> list[str]:
