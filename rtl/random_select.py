@@ -84,10 +84,20 @@ class RandomSelectQuantizer(wiring.Component):
             place(m, platform, f"waiting{i}", stage, kind="waiting", clocked=True)
             drawn = waits.through(stage, drawn)
 
+        scale: Value = choice.o.payload[4 * n :][:scale_bits]
+        chosen = choice.o
+        if v.holds:
+            held = Stage(scale.shape())
+            place(m, platform, "held", held, clocked=True)
+            m.d.comb += [
+                held.i.payload.eq(scale),
+                held.i.valid.eq(chosen.valid),
+                chosen.ready.eq(held.i.ready),
+            ]
+            scale, chosen = held.o.payload, held.o
         both: Any = stream.Signature(0).create(path=("both",))
-        self.join(m, choice.o, waits, both)
+        self.join(m, chosen, waits, both)
         pipe = Chain(m, platform, v.rounding_cuts, both)
-        scale = choice.o.payload[4 * n :][:scale_bits]
         at = pipe.cut(
             "r",
             {

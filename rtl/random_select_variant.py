@@ -149,11 +149,22 @@ class RandomSelectVariant(RandomVariant):
         return -(-self.choice.latency // self.interval) - 1
 
     @property
+    def holds(self) -> bool:
+        """Whether a register holds the scale of a word that the cipher still has.
+
+        A choice in turn without a register in front looks at the next word at once, and would stop
+        there as long as its best candidate so far is the chosen one of the word before.
+        """
+        behind = self.turn and not {"i", "a"} & set(self.choice.cuts)
+        return behind and self.steps > self.choice.latency
+
+    @property
     def registers(self) -> str:
         """Where its registers stand, in a line."""
-        places = {**_places(self.choice), "o": "after the choice"} | ROUNDING_CUTS
+        places = {**_places(self._choice(None)), "o": "after the choice"} | ROUNDING_CUTS
         waiting = f" and {self.waiting} behind it" if self.waiting else ""
-        return f"{cut_places(self.cuts, places)}; in the cipher{waiting}, beside the choice"
+        held = "; behind the choice" if self.holds else ""
+        return f"{cut_places(self.cuts, places)}; in the cipher{waiting}, beside the choice{held}"
 
     def parts(self) -> dict[str, Any]:
         """Its parts by name, as plain data."""

@@ -87,6 +87,11 @@ MATRIX = tuple(
 )
 """Variants such that each pair of values occurs that there is hardware for."""
 
+PACE_UNITS = 24
+
+FAULTS = 7
+"""Mutants of `tests.rtl.random_select_mutants`."""
+
 ENDS = 9
 """So many scale codes at each end of a format, subnormal ones among them."""
 
@@ -112,11 +117,21 @@ def matrix_unit(unit: int) -> int:
     return report.cocotb_words + report.driver_words
 
 
+def pace_unit(unit: int) -> int:
+    """Latency, interval and order of words under a part of all cuts, turns and rounds."""
+    from tests.rtl.random_select_pace import all_cuts, check_pace
+
+    chosen = list(all_cuts())[unit::PACE_UNITS]
+    for k, v in enumerate(chosen):
+        check_pace(v, seed=k + 1)
+    return len(chosen)
+
+
 def far_unit(unit: int) -> int:
     """All magnitudes under products that no block with them has by absmax, in the mapped gates.
 
-    A candidate lies up to one code beside amax / 6 or amax / 4, and is clamped (spec §15.1). Without
-    a tensor scale `tests.exhaustive_random` takes all magnitudes under all scales.
+    A candidate lies up to one code beside amax / 6 or amax / 4, and is clamped (spec §15.1).
+    Without a tensor scale `tests.exhaustive_random` takes all magnitudes under all scales.
     """
     from emulator.recipes import recipe
     from emulator.scaled_stimulus import GIVEN
@@ -132,6 +147,48 @@ def far_unit(unit: int) -> int:
         return check_scaled_elements(
             selection, x, codes, GIVEN[r.tensor_scale], draws, Path(folder)
         )
+
+
+def caught(name: str, folder: Path) -> str:
+    """What shows a deliberate fault: ``words`` or ``pace`` of a run of directed words, or nothing.
+
+    Args:
+        name: of the mutant.
+        folder: for its Verilog.
+    """
+    from cocotb_tests import model
+    from cocotb_tests.bulk import BulkModel
+    from cocotb_tests.scoreboard import judge
+    from cocotb_tests.subjects import subject
+    from emulator.random_select_stimulus import GRIDS
+    from rtl.variants import quantizer
+    from tests.rtl.random_select_mutants import RANDOM_SELECT_MUTANTS, random_select_mutant_verilog
+
+    v = quantizer(RANDOM_SELECT_MUTANTS[name][0])
+    about = subject(v)
+    path = folder / f"{v.module}.v"
+    path.write_text(random_select_mutant_verilog(name))
+    dut = BulkModel(model.build(path, v, top=v.module))
+    words = about.stimulus(GRIDS)
+    spec = about.expected(words)
+    for paused in (False, True):
+        run = dut.run(words, valid=128, ready=128, hold=8) if paused else dut.run(words)
+        if run.problem or judge(spec, run.words, words, v, problem=run.problem).mismatches:
+            return "words"
+        if not paused and (run.latency, run.interval) != (v.latency, v.interval):
+            return "pace"
+    return ""
+
+
+def fault_unit(unit: int) -> int:
+    """A deliberate fault has to be found by directed words, or by their pace (spec §26.5)."""
+    from tests.rtl.random_select_mutants import PACE, RANDOM_SELECT_MUTANTS
+
+    name = list(RANDOM_SELECT_MUTANTS)[unit]
+    with tempfile.TemporaryDirectory() as folder:
+        found = caught(name, Path(folder))
+    assert found == ("pace" if name in PACE else "words"), f"{name}: {found or 'not found'}"
+    return 1
 
 
 def random_select_area_unit(unit: int) -> int:
@@ -155,6 +212,16 @@ def jobs() -> list[Job]:
             sources=SOURCES,
         ),
         Job(
+            "choice and cipher side by side, all cuts, turns and rounds per cycle",
+            "gates without logic with the formula",
+            "spec §12, §26.5",
+            f"{HERE}:pace_unit",
+            (),
+            PACE_UNITS,
+            3828,
+            (*SOURCES, "tests/rtl/random_select_pace.py"),
+        ),
+        Job(
             "elements rounded at random under products at both ends of the scales, all magnitudes",
             "gates with the formula",
             "spec §15.1, §19.2, §26.4",
@@ -167,6 +234,16 @@ def jobs() -> list[Job]:
                 "tests/rtl/scaled_rounding.py",
                 "tests/exhaustive_random.py",
             ),
+        ),
+        Job(
+            "faults of choices of scales rounded at random, found by directed words",
+            "Verilator with kernels",
+            "spec §12, §19, §26.5",
+            f"{HERE}:fault_unit",
+            (),
+            FAULTS,
+            FAULTS,
+            (*SOURCES, "tests/rtl/random_select_mutants.py", "tests/rtl/random_mutants.py"),
         ),
         Job(
             "areas of choices of scales rounded at random, in OSU 0.18 um cells",

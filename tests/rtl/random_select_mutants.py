@@ -70,7 +70,7 @@ def one_place_less(v: RandomSelectVariant) -> RandomSelectVariant:
     return Short(v.recipe, v.input, v.cuts, v.rounds, v.turn)
 
 
-TURNS = "quantizer-ue5m3-4o6-sr4-b2-bf16-turn-r9-cuteow"
+TURNS = "quantizer-ue5m3-4o6-sr4-b2-bf16-turn-r9"
 SIDES = "quantizer-ue5m3-4o6-sr4-b2-bf16-cutaow"
 
 RANDOM_SELECT_MUTANTS: dict[str, tuple[str, str, Any]] = {
@@ -84,6 +84,9 @@ RANDOM_SELECT_MUTANTS: dict[str, tuple[str, str, Any]] = {
 }
 """Variant, unit of `rtl.random_select` that each mutant replaces, and by what; or how to change the
 variant."""
+
+PACE = ("one-place-less",)
+"""Those whose words are right, at a slower pace."""
 
 IN_TEST = ("eager-choice", "first-candidate")
 """Those that `make test` looks at; `make exhaustive` takes all."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import Any
-
 import numpy as np
 import pytest
 from amaranth.lib import wiring
@@ -23,9 +20,10 @@ from rtl.random_variant import RandomVariant
 from rtl.variants import quantizer, variant
 from rtl.verilog import unit_rtlil
 from tests.exhaustive_random_select import MATRIX
+from tests.rtl.random_select_pace import check_pace
 from tests.rtl.rounding import OneElement
 from tests.rtl.scaled_rounding import OneScaledElement
-from tests.rtl.simulation import testbench, through
+from tests.rtl.simulation import through
 
 
 def select(name: str) -> RandomSelectVariant:
@@ -168,38 +166,30 @@ def test_random_words() -> None:
     assert through(v, sent, pauses=0.4) == want
 
 
-def test_full_pace() -> None:
-    """A word per interval, each after the latency (spec §26.5)."""
-    v = select("quantizer-e8m0-fc-sr4-b2-bf16-turn-r9-cutefow")
-    assert (v.choice.latency, v.latency, v.interval, v.waiting) == (3, 4, 3, 0)
-    deep = select("quantizer-e8m0-fc-sr4-b2-bf16-turn-r9-cutiastefow")
-    assert (deep.choice.latency, deep.latency, deep.interval, deep.waiting) == (8, 9, 3, 2)
-    for each in (v, deep):
-        _, sent, want = grid_words(each, 10)
-        taken, given = pace(each, sent, want)
-        assert [b - a for a, b in pairwise(taken)] == [3] * 9
-        assert [b - a for a, b in zip(taken, given, strict=True)] == [each.latency] * 10
+@pytest.mark.parametrize(
+    ("name", "waiting", "holds"),
+    [
+        ("quantizer-ue5m3-4o6-sr4-b2-bf16", 3, False),
+        ("quantizer-ue5m3-4o6-sr4-b2-bf16-turn-r9-cutiastefow", 2, False),
+        ("quantizer-ue5m3-6c-sr4-b2-bf16-turn-cuteorw", 0, False),
+        ("quantizer-ue5m3-6c-sr4-b2-bf16-turn-r9-cuto", 0, True),
+        ("quantizer-ue5m3-3c-sr4-b2-bf16-turn-r1", 0, False),
+    ],
+)
+def test_full_pace(name: str, waiting: int, holds: bool) -> None:
+    """A word per interval, each after the latency, and none lost in pauses (spec §26.5)."""
+    v = select(name)
+    assert (v.waiting, v.holds) == (waiting, holds)
+    check_pace(v)
 
 
-def pace(v: RandomSelectVariant, sent: list[int], want: list[int]) -> tuple[list[int], list[int]]:
-    """The cycles in which words are taken and given, if nothing pauses."""
-    dut: Any = v.component()
-    taken: list[int] = []
-    given: list[int] = []
-
-    async def bench(ctx: Any) -> None:
-        ctx.set(dut.o.ready, 1)
-        cycle = 0
-        while len(given) < len(want) and cycle < 200:
-            ctx.set(dut.i.valid, len(taken) < len(sent))
-            ctx.set(dut.i.payload, sent[min(len(taken), len(sent) - 1)])
-            if ctx.get(dut.o.valid):
-                assert ctx.get(dut.o.payload) == want[len(given)]
-                given.append(cycle)
-            if len(taken) < len(sent) and ctx.get(dut.i.ready):
-                taken.append(cycle)
-            await ctx.tick()
-            cycle += 1
-
-    testbench(dut, bench, clocked=True)
-    return taken, given
+def test_no_register_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One place less for words that wait, or none for the scale, and the pace is lost."""
+    for name, fault, value in (
+        ("quantizer-ue5m3-4o6-sr4-b2-bf16", "waiting", 2),
+        ("quantizer-ue5m3-6c-sr4-b2-bf16-turn-r9-cuto", "holds", False),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(RandomSelectVariant, fault, value)
+            with pytest.raises(AssertionError, match="interval"):
+                check_pace(select(name))
