@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 from unittest import mock
 
@@ -140,7 +141,7 @@ def check_pace(v: RandomSelectVariant, seed: int = 1) -> None:
     """Latency and interval of a variant, and no word lost or doubled with pauses."""
     taken, waits = pace(v)
     # In front of turns two registers take words before it is their turn.
-    steady = [b - a for a, b in zip(taken[4:], taken[5:], strict=False)]
+    steady = [b - a for a, b in pairwise(taken[4:])]
     assert set(steady) == {v.interval}, f"{v}: interval {steady}, not {v.interval}"
     assert min(waits) == v.latency, f"{v}: latency {min(waits)}, not {v.latency}"
     pace(v, 0.4, seed)
