@@ -124,11 +124,13 @@ def pace(v: RandomSelectVariant, pauses: float = 0.0, seed: int = 1) -> tuple[li
             if offered and ctx.get(dut.i.ready):
                 taken.append(cycle)
                 offered = False
+            if len(given) == WORDS and cycle > given[-1] + v.latency:
+                break
             await ctx.tick()
         assert len(given) == len(taken) == WORDS and not ctx.get(dut.o.valid)
 
     with (
-        mock.patch.object(SelectVariant, "component", Pacer),
+        mock.patch.object(SelectVariant, "component", lambda choice: Pacer(choice)),
         mock.patch.object(speck, "CipherRound", IdleRound),
         mock.patch.object(speck, "KeyRound", IdleKeys),
     ):

@@ -173,7 +173,6 @@ def test_random_words() -> None:
         ("quantizer-ue5m3-4o6-sr4-b2-bf16-turn-r9-cutiastefow", 2, False),
         ("quantizer-ue5m3-6c-sr4-b2-bf16-turn-cuteorw", 0, False),
         ("quantizer-ue5m3-6c-sr4-b2-bf16-turn-r9-cuto", 0, True),
-        ("quantizer-ue5m3-3c-sr4-b2-bf16-turn-r1", 0, False),
     ],
 )
 def test_full_pace(name: str, waiting: int, holds: bool) -> None:
