@@ -45,6 +45,8 @@ FAMILIES = (
     "quantizer-ue4m3-absmax-sr4-h-b2-bf16-r9",
     "quantizer-ue5m3-absmax-sr4-hp2-b2-bf16-r9",
     "quantizer-e8m0-even-sr4-b2-bf16-r9",
+    "quantizer-ue5m3-4o6-sr4-b2-bf16-turn-r9",
+    "quantizer-ue4m3-4o6-sr4-h-b2-bf16-turn-r9",
     "quantizer-peer-te-nvfp4-b2-bf16",
     "quantizer-peer-torchao-nvfp4-1level-b2-bf16",
     "quantizer-e8m0-fc-b4-bf16",

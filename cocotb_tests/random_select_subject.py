@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from cocotb_tests.random_quantizer_subject import RandomQuantizerSubject
 from cocotb_tests.random_scaled_subject import RandomScaledSubject
+from cocotb_tests.subject import Subject
 from emulator.layout import Words
 from emulator.random_select_stimulus import random_select_stimulus, random_select_stimulus_names
 from rtl.random_select_variant import RandomSelectVariant
+from rtl.random_variant import RandomVariant
 from rtl.select_variant import SelectVariant
+
+MIXED = "mixed"
+MIXED_WORDS = 80
+"""Words of the mixed stimulus: about as many of each other one, evenly spread over it."""
 
 
 class RandomSelectSubject(RandomQuantizerSubject):
@@ -15,12 +23,11 @@ class RandomSelectSubject(RandomQuantizerSubject):
 
     def names(self) -> list[str]:
         """All stimuli but the random one."""
-        return _names(self.variant)
+        return [*_names(self.variant), MIXED]
 
     def stimulus(self, name: str, *, words: int | None = None, seed: int = 0) -> Words:
         """Words of `emulator.random_select_stimulus`."""
-        recipe, fmt = self.variant.recipe, self.variant.input
-        return random_select_stimulus(name, recipe, fmt, blocks=words, seed=seed)
+        return _stimulus(self, name, words, seed)
 
 
 class RandomScaledSelectSubject(RandomScaledSubject):
@@ -28,16 +35,28 @@ class RandomScaledSelectSubject(RandomScaledSubject):
 
     def names(self) -> list[str]:
         """All stimuli but the random one."""
-        return _names(self.variant)
+        return [*_names(self.variant), MIXED]
 
     def stimulus(self, name: str, *, words: int | None = None, seed: int = 0) -> Words:
         """Words of `emulator.random_select_stimulus`."""
-        recipe, fmt = self.variant.recipe, self.variant.input
-        return random_select_stimulus(name, recipe, fmt, blocks=words, seed=seed)
+        return _stimulus(self, name, words, seed)
 
 
 def _names(variant: object) -> list[str]:
+    """Names of the stimuli that are made of values."""
     assert isinstance(variant, RandomSelectVariant)
     chooses = isinstance(variant.choice, SelectVariant)
     names = random_select_stimulus_names(variant.recipe, variant.input, chooses=chooses)
     return [name for name in names if name != "random"]
+
+
+def _stimulus(about: Subject[RandomVariant], name: str, words: int | None, seed: int) -> Words:
+    """Words of `emulator.random_select_stimulus`, or some of each of them."""
+    v = about.variant
+    if name != MIXED:
+        return random_select_stimulus(name, v.recipe, v.input, blocks=words, seed=seed)
+    assert words is None, f"stimulus {name!r} has a fixed number of words"
+    parts = [about.stimulus(n, seed=seed) for n in [*_names(v), "random"] if n != "sweep"]
+    shares = np.diff(np.arange(len(parts) + 1) * MIXED_WORDS // len(parts))
+    rows = [np.arange(n) * len(part) // n for n, part in zip(shares, parts, strict=True)]
+    return np.concatenate([part[at] for part, at in zip(parts, rows, strict=True)])

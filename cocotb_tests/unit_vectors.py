@@ -44,6 +44,9 @@ COMMITTED = "units"
 COMMITTED_MOST = 96
 """Words of each stimulus of the committed set."""
 
+COMMITTED_MOST_SEEDED = 80
+"""The same of words that bring a seed, half of which is the same in many words."""
+
 COMMITTED_LIMIT = 3 << 19
 """Bytes that the committed set may take."""
 
@@ -85,6 +88,12 @@ def committed_names(about: Subject[Any]) -> list[str]:
     """The stimuli of a unit in the committed set: all of them, or the one that stands for them."""
     names = default_names(about)
     return [MIXED] if MIXED in names else names
+
+
+def committed_most(v: Variant) -> int:
+    """Most words of each stimulus of a variant in the committed set."""
+    seeded = any(field.name == "seed" for field in v.input_layout.fields)
+    return COMMITTED_MOST_SEEDED if seeded else COMMITTED_MOST
 
 
 def chooser(wanted: Sequence[str]) -> Names:
@@ -197,7 +206,7 @@ def write(
     *,
     names: Names = default_names,
     words: int | None = None,
-    most: int | None = None,
+    most: int | Callable[[Variant], int] | None = None,
     seed: int = 0,
     sample: int = SAMPLE,
     overwrite: bool = False,
@@ -210,7 +219,7 @@ def write(
         variants: whose words.
         names: which stimuli of a unit.
         words: words of the random stimulus; its own default if None.
-        most: at most so many words of each stimulus, or None for all.
+        most: at most so many words of each stimulus, maybe by variant, or None for all.
         seed: for all stimuli.
         sample: output words per file that a second computation confirms.
         overwrite: replace an existing folder of vectors.
@@ -226,7 +235,8 @@ def write(
     """
     if not variants:
         raise ValueError("vectors of units need at least one variant")
-    for what, number in (("words", words), ("most", most), ("sample", sample)):
+    least = min(map(most, variants)) if callable(most) else most
+    for what, number in (("words", words), ("most", least), ("sample", sample)):
         if number is not None and number < 1:
             raise ValueError(f"{what} {number} is below 1: vectors need words to compare")
     if seed < 0:
@@ -238,7 +248,8 @@ def write(
         for done, (about, name) in enumerate(jobs):
             if progress:
                 progress(f"{about.variant} {name}", done, len(jobs))
-            part = _make(about, name, words, most, seed)
+            limit = most(about.variant) if callable(most) else most
+            part = _make(about, name, words, limit, seed)
             compared, wrong = confirmed(about, part.words, part.spec, sample)
             if wrong is not None:
                 file = part.expected_entry()["file"]
@@ -267,7 +278,7 @@ def write_committed(folder: Path, progress: Progress | None = None) -> dict[str,
         folder,
         chosen,
         names=committed_names,
-        most=COMMITTED_MOST,
+        most=committed_most,
         overwrite=True,
         progress=progress,
     )

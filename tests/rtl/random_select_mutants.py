@@ -71,10 +71,11 @@ def one_place_less(v: RandomSelectVariant) -> RandomSelectVariant:
 
 
 TURNS = "quantizer-ue5m3-4o6-sr4-b2-bf16-turn-r9"
+EARLY = "quantizer-ue5m3-4o6-sr4-b2-bf16-turn-r9-cuteow"
 SIDES = "quantizer-ue5m3-4o6-sr4-b2-bf16-cutaow"
 
 RANDOM_SELECT_MUTANTS: dict[str, tuple[str, str, Any]] = {
-    "unpaired": (TURNS, "RandomSelectQuantizer", Unpaired),
+    "unpaired": (EARLY, "RandomSelectQuantizer", Unpaired),
     "eager-choice": (TURNS, "RandomSelectQuantizer", EagerChoice),
     "low-scale": (SIDES, "RandomSelectQuantizer", LowScale),
     "late-element": (SIDES, "RandomElement", LateElement),
