@@ -42,7 +42,8 @@ def compare(
             "--unit",
             metavar="UNIT",
             help="The default variants of a unit (quantizer, tensor, encode, decode, dequantizer, "
-            "dot) or of a kind of quantizer (select, limited, votes, random, peer); repeatable.",
+            "dot) or of a kind of quantizer (select, limited, votes, random, random-select, peer); "
+            "repeatable.",
         ),
     ] = None,
     folder: Annotated[

@@ -175,7 +175,8 @@ def variants(
     -turn after INPUT one set of lanes tries one candidate per cycle, aeo unless told. Those that
     vote (top2, top3, pop) also have v after the votes, avo unless told. With stochastic
     rounding (-sr<bits>) the letters are iato, ao unless told, and -r1, -r3 or -r9 after INPUT does
-    so many of the 27 rounds of the cipher per cycle.
+    so many of the 27 rounds of the cipher per cycle; where a scale is chosen, too, letters are
+    those of the choice, then r after the thresholds and w before the output.
     """
     from rtl.exported import Exported, exported
     from rtl.tensor_quantizer_variant import GRAMMAR as TENSOR_GRAMMAR

@@ -82,6 +82,9 @@ _PEER = "quantizer-peer-te-nvfp4-b2-bf16"
 _TORCHAO = "quantizer-peer-torchao-nvfp4-1level-b4-bf16"
 _TABLE_POWER = "quantizer-ue4m3-4o6t-hp2-b4-bf16"
 _RANDOM_POWERS = "quantizer-e8m0-even-sr4-b4-bf16-r1"
+_RANDOM_SELECT = "quantizer-ue5m3-4o6-sr4-b4-bf16-turn-r3-cutaeorw"
+_RANDOM_SELECT_SCALED = "quantizer-ue4m3-4o6-sr4-h-b4-bf16-turn-r9"
+_RANDOM_SELECT_POWERS = "quantizer-e8m0-fc-sr4-b4-bf16-turn-r9-cutow"
 
 PICTURES = (
     Picture("quantizer", f"{_ABSMAX}-cutiasto"),
@@ -209,6 +212,9 @@ PICTURES = (
     Picture("thresholds-random-scaled", _RANDOM_SCALED, "thresholds"),
     Picture("thresholds-random-powers", _RANDOM_POWERS, "thresholds"),
     Picture("element-random-scaled", _RANDOM_SCALED, "element"),
+    Picture("random-select", _RANDOM_SELECT),
+    Picture("random-select-scaled", _RANDOM_SELECT_SCALED),
+    Picture("random-select-powers", _RANDOM_SELECT_POWERS),
     Picture("axis", _ABSMAX, WRAPPER),
 )
 """The pictures of docs/hardware.md, in its order."""
