@@ -29,6 +29,7 @@ from tests import (
     exhaustive_memory,
     exhaustive_peer,
     exhaustive_random,
+    exhaustive_random_select,
     exhaustive_select,
     exhaustive_select_scaled,
     exhaustive_vote_scaled,
@@ -385,5 +386,5 @@ def jobs() -> list[Job]:
     found += exhaustive_select_scaled.jobs() + exhaustive_votes.jobs()
     found += exhaustive_vote_scaled.jobs()
     found += exhaustive_memory.jobs() + exhaustive_dot_area.jobs()
-    found += exhaustive_random.jobs() + exhaustive_codecs.jobs()
+    found += exhaustive_random.jobs() + exhaustive_codecs.jobs() + exhaustive_random_select.jobs()
     return found + codec_jobs.jobs() + exhaustive_select.jobs() + second_jobs()

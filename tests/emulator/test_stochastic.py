@@ -18,6 +18,7 @@ from emulator.formats import BF16, E2M1, FP32
 from emulator.recipes import STOCHASTIC_SELECTIONS, recipe
 from emulator.reference_random import draws, speck, stochastic_value
 from emulator.tensor import Quantized, dequantize, quantize
+from rtl.random_select_variant import RandomSelectVariant
 from rtl.variants import variant
 from tests.emulator.selecting import compare, compare_hard, pairs, tensor_scales
 
@@ -267,15 +268,23 @@ def test_a_vectors_folder_holds_its_seed(tmp_path: Any) -> None:
         integrity.check(folder)
 
 
+@pytest.mark.parametrize("selection", ["ue4m3-search-sr8", "ue5m3-search-sr4-pz"])
+def test_recipes_without_gates(selection: str) -> None:
+    """Where a choice among scales has no gates, it has none that round at random (spec §19.1)."""
+    with pytest.raises(NotAvailableError, match="hardware for rule 'search' is not available yet"):
+        variant(f"quantizer-{selection}-b16-bf16")
+
+
 @pytest.mark.parametrize(
-    ("recipe_name", "text"),
+    ("selection", "kind"),
     [
-        ("ue4m3-4o6-sr8-b16", "a selection is available with .* rounding to nearest even only"),
-        ("ue5m3-top2-sr8-b16", "votes is available with rounding to nearest even only"),
-        ("ue4m3-4o6-e6-sr8-b16", "hardware for stochastic rounding is not available yet"),
+        ("ue4m3-4o6-sr8", "SelectVariant"),
+        ("ue5m3-top2-sr8", "VoteVariant"),
+        ("ue4m3-4o6-e6-sr8", "LimitedVariant"),
     ],
 )
-def test_recipes_without_gates(recipe_name: str, text: str) -> None:
-    """A choice among scales goes with rounding to nearest in gates."""
-    with pytest.raises(NotAvailableError, match=text):
-        variant(f"quantizer-{recipe_name}-bf16")
+def test_gates_of_a_choice_are_those_without_random_numbers(selection: str, kind: str) -> None:
+    """spec §19.1, §26.5"""
+    v = variant(f"quantizer-{selection}-b16-bf16")
+    assert isinstance(v, RandomSelectVariant) and type(v.choice).__name__ == kind
+    assert v.choice.recipe.name == f"{selection.replace('-sr8', '')}-b16"

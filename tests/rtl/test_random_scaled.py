@@ -122,9 +122,9 @@ def test_names_of_powers_of_two(rule: str) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("quantizer-ue5m3-4o6-sr4-h-b16-bf16", r"selection .* rounding to nearest even only"),
-        ("quantizer-e8m0-fc-sr4-b16-bf16", r"selection .* rounding to nearest even only"),
-        ("quantizer-ue4m3-top2-sr4-b16-bf16", r"votes .* rounding to nearest even only"),
+        ("quantizer-ue5m3-search-sr4-b16-bf16", r"hardware for rule 'search' is not available"),
+        ("quantizer-ue4m3-search-sr4-h-b16-bf16", r"hardware for rule 'search' is not available"),
+        ("quantizer-e8m0-fc-sr4-b64-bf16", r"64 exceeds the 32 lanes"),
     ],
 )
 def test_rules_without_gates_are_named(name: str, message: str) -> None:
