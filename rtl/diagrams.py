@@ -214,6 +214,7 @@ PICTURES = (
     Picture("element-random-scaled", _RANDOM_SCALED, "element"),
     Picture("random-select", _RANDOM_SELECT),
     Picture("random-select-scaled", _RANDOM_SELECT_SCALED),
+    Picture("random-select-choice", _RANDOM_SELECT_SCALED, "choice"),
     Picture("random-select-powers", _RANDOM_SELECT_POWERS),
     Picture("axis", _ABSMAX, WRAPPER),
 )
