@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 def test_protocol_and_bits() -> None:
     """Directed and random words with pauses; a word waits for its scale (spec §26.5, §12)."""
-    v = quantizer("quantizer-ue5m3-4o6-sr4-b2-bf16-turn-r9")
+    v = quantizer("quantizer-e8m0-fc-sr4-b2-bf16-turn-r9")
     report = simulate(v, blocks=500, bulk_blocks=20_000)
     assert report.cocotb_words >= 1_000 and report.driver_words >= 20_000
     assert (report.latency, report.interval) == (v.latency, 3)
