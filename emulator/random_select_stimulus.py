@@ -1,8 +1,9 @@
 """Named deterministic words for a choice of scales whose elements round at random (spec §26.5).
 
 The stimuli of `emulator.random_stimulus` or, with a tensor scale, `emulator.random_scaled_stimulus`
-and `emulator.scaled_choices`; and ``grids``: blocks with an amax that each candidate in turn makes
-a scale s of, whose other lanes lie on the grid of the random numbers under s. They know no answers.
+and `emulator.scaled_choices` or `emulator.scaled_votes`; and ``grids``: blocks with an amax that
+each candidate in turn makes a scale s of, whose other lanes lie on the grid of the random numbers
+under s. They know no answers.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ from emulator.random_stimulus import (
     random_stimulus_names,
 )
 from emulator.random_words import random_words
-from emulator.recipes import Recipe
+from emulator.recipes import VOTING_RULES, Recipe
 from emulator.scaled_choices import choice_names, choice_stimulus
 from emulator.scaled_stimulus import GIVEN
+from emulator.scaled_votes import scaled_vote_names, scaled_vote_stimulus
 from emulator.scaled_words import float32_patterns, kind_of
 
 GRIDS = "grids"
@@ -44,11 +46,13 @@ def random_select_stimulus_names(recipe: Recipe, x_format: Format, *, chooses: b
     Args:
         recipe: with stochastic rounding.
         x_format: FP16, BF16 or FP32.
-        chooses: whether errors decide, so that words with equal ones under a tensor scale count.
+        chooses: whether errors decide, so that words with equal ones under a tensor scale count;
+            where votes do, those at the steps of the votes.
     """
     if recipe.tensor_scale is None:
         return [GRIDS, *random_stimulus_names(recipe, x_format)]
-    return [GRIDS, *random_scaled_stimulus_names(), *(choice_names() if chooses else ())]
+    more = choice_names() if chooses else scaled_vote_names() if recipe.rule in VOTING_RULES else ()
+    return [GRIDS, *random_scaled_stimulus_names(), *more]
 
 
 def random_select_stimulus(
@@ -68,7 +72,8 @@ def random_select_stimulus(
         ValueError: for ``blocks`` with a stimulus of fixed size, or blocks or seed below 0.
     """
     kind = recipe.tensor_scale
-    chosen = kind is not None and name in choice_names()
+    votes = recipe.rule in VOTING_RULES
+    chosen = kind is not None and name in (scaled_vote_names() if votes else choice_names())
     if name != GRIDS and not chosen:
         make = random_stimulus if kind is None else random_scaled_stimulus
         return make(name, recipe, x_format, blocks=blocks, seed=seed)
@@ -77,7 +82,8 @@ def random_select_stimulus(
     if seed < 0:
         raise ValueError(f"seed {seed} is below 0")
     if chosen:
-        plain = choice_stimulus(name, recipe, x_format, seed=seed)
+        make = scaled_vote_stimulus if votes else choice_stimulus
+        plain = make(name, recipe, x_format, seed=seed)
         parts = scaled_input_layout(x_format, recipe.block_size, kind_of(recipe)).unpack(plain)
         x, g = parts["x"], float32_patterns(parts["g"][:, 0], kind_of(recipe))
     else:

@@ -60,8 +60,6 @@ def name_of(c: Choice) -> str:
         kind = "-h"  # h256 goes with ue4m3 alone (spec §14.3)
     if rule == "4o6t" and kind:
         kind = "-hp2"  # its tables take powers of two alone (spec §17.6)
-    if rule in ("top2", "top3", "pop"):
-        kind = ""  # see `rtl.vote_variant`
     return (
         f"quantizer-{c['scale']}-{rule}-sr{c['bits']}{c['pz']}{kind}-b{c['block']}-{c['input']}"
         f"{turn}{c['rounds']}{c['cuts']}"

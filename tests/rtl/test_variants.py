@@ -60,6 +60,8 @@ def test_default_sets_of_all_units() -> None:
         ("quantizer-ue5m3-top2-b64-bf16", NotAvailableError, r"64 exceeds the 32 lanes"),
         ("quantizer-ue5m3-top2-b16-bf16-cutva", ValueError, r"cuts 'va' are not one or more"),
         ("quantizer-ue5m3-pop-sr4-b64-bf16", NotAvailableError, r"64 exceeds the 32 lanes"),
+        ("quantizer-ue5m3-pop-h-b64-bf16", NotAvailableError, r"64 exceeds the 32 lanes"),
+        ("quantizer-ue5m3-pop-h256-b16-bf16", ValueError, r"h256"),
         *(
             (f"quantizer-{s}-b16-bf16", NotAvailableError, r"hardware for rule '.*' is not avail")
             for s in CHOOSING_SELECTIONS
