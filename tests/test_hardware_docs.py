@@ -33,6 +33,8 @@ MORE = (
     "quantizer-ue5m3-6c-hbf16-b8-fp32",
     "quantizer-ue4m3-4o6t-hp2-b2-fp16",
     "quantizer-ue5m3-top3-b4-fp16",
+    "quantizer-ue4m3-top2-hbf16-b4-fp16",
+    "quantizer-ue5m3-pop-h-b2-fp32",
     "dot-e8m0-b4-block",
     "tensor-quantizer-ue4m3-absmax-h-b8-bf16-delayed-w16",
     "tensor-quantizer-ue4m3-absmax-hbf16-b8-bf16-delayed-w16",
