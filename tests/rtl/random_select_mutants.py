@@ -71,7 +71,7 @@ def one_place_less(v: RandomSelectVariant) -> RandomSelectVariant:
 
 
 TURNS = "quantizer-ue5m3-4o6-sr4-b2-bf16-turn-r9"
-EARLY = "quantizer-ue5m3-4o6-sr4-b2-bf16-turn-r9-cuteow"
+EARLY = "quantizer-ue5m3-4o6-sr4-b2-bf16-turn-r3"
 SIDES = "quantizer-ue5m3-4o6-sr4-b2-bf16-cutaow"
 
 RANDOM_SELECT_MUTANTS: dict[str, tuple[str, str, Any]] = {
