@@ -58,9 +58,7 @@ class LimitedVariant(QuantizerVariant):
         if not self.cuts:
             object.__setattr__(self, "cuts", DEFAULT_CUTS[self.turn])
         if r.sr_bits is not None:
-            raise NotAvailableError(
-                f"{r.name}: hardware for stochastic rounding is not available yet"
-            )
+            raise ValueError(f"{r.name} rounds at random: a RandomSelectVariant computes it")
         if self.input.name not in INPUTS:
             raise ValueError(f"input format {self.input.name} is not one of {', '.join(INPUTS)}")
         if r.block_size > MAX_LANES:

@@ -63,9 +63,9 @@ class RandomVariant(QuantizerVariant):
         if r.sr_bits is None:
             raise ValueError(f"{r.name} does not round at random")
         if r.rule not in RULES:
-            raise NotAvailableError(
-                f"{r.name}: hardware for stochastic rounding with rule {r.rule!r} is not available "
-                f"yet (rules with it: {', '.join(RULES)})"
+            raise ValueError(
+                f"{r.name}: rule {r.rule!r} is none of {', '.join(RULES)}; where it chooses among "
+                "scales, a RandomSelectVariant computes it"
             )
         if self.input.name not in INPUTS:
             raise ValueError(f"input format {self.input.name} is not one of {', '.join(INPUTS)}")

@@ -69,10 +69,13 @@ class SelectVariant(QuantizerVariant):
         self.recipe.require_available()
         if not self.cuts:
             object.__setattr__(self, "cuts", DEFAULT_CUTS[self.turn])
-        if self.recipe.error_bits is not None or self.recipe.sr_bits is not None:
-            raise NotAvailableError(
-                f"{self.recipe.name}: hardware for a selection is available with exact errors and "
-                "rounding to nearest even only"
+        if self.recipe.sr_bits is not None:
+            raise ValueError(
+                f"{self.recipe.name} rounds at random: a RandomSelectVariant computes it"
+            )
+        if self.recipe.error_bits is not None:
+            raise ValueError(
+                f"{self.recipe.name} has errors of limited width: a LimitedVariant computes it"
             )
         if self.input.name not in INPUTS:
             raise ValueError(f"input format {self.input.name} is not one of {', '.join(INPUTS)}")

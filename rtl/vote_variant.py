@@ -55,9 +55,7 @@ class VoteVariant(QuantizerVariant):
         r = self.recipe
         r.require_available()
         if r.sr_bits is not None:
-            raise NotAvailableError(
-                f"{r.name}: hardware for votes is available with rounding to nearest even only"
-            )
+            raise ValueError(f"{r.name} rounds at random: a RandomSelectVariant computes it")
         if self.input.name not in INPUTS:
             raise ValueError(f"input format {self.input.name} is not one of {', '.join(INPUTS)}")
         if r.block_size > MAX_LANES:

@@ -338,7 +338,6 @@ def test_defaults() -> None:
         ("ue5m3-4o6t-b16-bf16-cut", ValueError, r"cuts '' are not one or more"),
         ("ue5m3-4o6t-b64-bf16", NotAvailableError, r"64 exceeds the 32 lanes"),
         ("ue5m3-4o6-e4-b16-bf16", ValueError, r"-e4 is not a width from 5 to 16"),
-        ("ue5m3-4o6-e6-sr4-b16-bf16", NotAvailableError, r"stochastic rounding is not available"),
         ("ue4m3-4o6t-h-b16-bf16", ValueError, r"4o6t goes with no tensor scale but hp2"),
     ],
 )
@@ -352,4 +351,6 @@ def test_refused_names(name: str, error: type[Exception], message: str) -> None:
 def test_refused_input() -> None:
     with pytest.raises(ValueError, match="input format e4m3 is not one of bf16, fp16, fp32"):
         LimitedVariant(recipe("ue5m3-4o6t-b4"), FORMATS["e4m3"])
+    with pytest.raises(ValueError, match=r"e6-sr4-b16 rounds at random: a RandomSelectVariant"):
+        LimitedVariant(recipe("ue5m3-4o6-e6-sr4-b16"), BF16)
     assert LimitedVariant(recipe("ue5m3-4o6t-b4"), BF16).cuts == "aefo"

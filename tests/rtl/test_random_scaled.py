@@ -19,9 +19,12 @@ from emulator.random_scaled_words import (
 from emulator.random_words import expected_random, expected_random_by_reference, random_words
 from emulator.recipes import recipe
 from emulator.scaled_stimulus import GIVEN
+from rtl.quantizer_variant import QuantizerVariant
 from rtl.random_scaled_shapes import RandomScaledShapes
 from rtl.random_variant import RandomVariant
+from rtl.select_variant import SelectVariant
 from rtl.variants import quantizer, variant
+from rtl.vote_variant import VoteVariant
 from tests.rtl.scaled_rounding import check_scaled_elements
 from tests.rtl.simulation import through
 
@@ -132,9 +135,22 @@ def test_rules_without_gates_are_named(name: str, message: str) -> None:
         variant(name)
 
 
-def test_the_variant_names_the_rule() -> None:
-    with pytest.raises(NotAvailableError, match=r"with rule '4o6' is not available yet"):
-        RandomVariant(recipe("ue5m3-4o6-sr4-b16"), FORMATS["bf16"])
+@pytest.mark.parametrize(
+    ("kind", "name", "message"),
+    [
+        (
+            RandomVariant,
+            "ue5m3-4o6-sr4-b16",
+            r"rule '4o6' is none of absmax, .*RandomSelect",
+        ),
+        (SelectVariant, "ue5m3-4o6-sr4-b16", r"rounds at random: a RandomSelectVariant"),
+        (SelectVariant, "ue5m3-4o6-e6-b16", r"limited width: a LimitedVariant"),
+        (VoteVariant, "ue5m3-top2-sr4-b16", r"rounds at random: a RandomSelectVariant"),
+    ],
+)
+def test_the_variant_names_the_rule(kind: type[QuantizerVariant], name: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        kind(recipe(name), FORMATS["bf16"])
 
 
 @pytest.mark.parametrize(
