@@ -21,6 +21,8 @@ from rtl.hierarchy import Hierarchy, ports_of
 from tests.hardware_docs import TEXT, Ports, Row, Section, sections
 from tests.hardware_widths import names, widths
 
+pytestmark = pytest.mark.xdist_group("hardware_docs")  # so that designs are made once
+
 SECTIONS = sections()
 SHOWN = {picture: section for section in SECTIONS for picture in section.pictures}
 MORE = (
