@@ -126,9 +126,10 @@ def limited_elements_unit(unit: int) -> int:
 
 def limited_area_unit(unit: int) -> int:
     """The areas of quantizers of limited width, against their limits."""
-    from tests.compare.test_limited_area import LIMITS_GE, check_limit
+    from tests.compare.limits import check_limit
+    from tests.compare.test_limited_area import LIMITS_GE
 
-    check_limit(list(LIMITS_GE)[unit])
+    check_limit(*list(LIMITS_GE.items())[unit])
     return 1
 
 

@@ -58,9 +58,10 @@ def fault_unit(unit: int) -> int:
 
 def area_unit(unit: int) -> int:
     """The areas, against their limits."""
-    from tests.compare.test_peer_area import LIMITS_GE, check_limit
+    from tests.compare.limits import check_limit
+    from tests.compare.test_peer_area import LIMITS_GE
 
-    check_limit(list(LIMITS_GE)[unit])
+    check_limit(*list(LIMITS_GE.items())[unit])
     return 1
 
 

@@ -144,9 +144,10 @@ def elements_unit(unit: int) -> int:
 
 def random_area_unit(unit: int) -> int:
     """The areas of quantizers with stochastic rounding, against their limits."""
-    from tests.compare.test_random_area import LIMITS_GE, check_limit
+    from tests.compare.limits import check_limit
+    from tests.compare.test_random_area import LIMITS_GE
 
-    check_limit(list(LIMITS_GE)[unit])
+    check_limit(*list(LIMITS_GE.items())[unit])
     return 1
 
 

@@ -191,9 +191,10 @@ def fault_unit(unit: int) -> int:
 
 def random_select_area_unit(unit: int) -> int:
     """The areas of choices whose elements round at random, against their limits."""
-    from tests.compare.test_random_select_area import LIMITS_GE, check_limit
+    from tests.compare.limits import check_limit
+    from tests.compare.test_random_select_area import LIMITS_GE
 
-    check_limit(list(LIMITS_GE)[unit])
+    check_limit(*list(LIMITS_GE.items())[unit])
     return 1
 
 

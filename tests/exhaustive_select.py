@@ -54,9 +54,10 @@ def clamped_unit(unit: int) -> int:
 
 def select_area_unit(unit: int) -> int:
     """The areas of quantizers that choose, against their limits."""
-    from tests.compare.test_select_area import LIMITS_GE, check_limit
+    from tests.compare.limits import check_limit
+    from tests.compare.test_select_area import LIMITS_GE
 
-    check_limit(list(LIMITS_GE)[unit])
+    check_limit(*list(LIMITS_GE.items())[unit])
     return 1
 
 

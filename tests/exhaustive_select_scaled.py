@@ -74,9 +74,10 @@ def mutant_unit(unit: int) -> int:
 
 def area_unit(unit: int) -> int:
     """The areas of quantizers that choose under a tensor scale, against their limits."""
-    from tests.compare.test_select_scaled_area import LIMITS_GE, check_limit
+    from tests.compare.limits import check_limit
+    from tests.compare.test_select_scaled_area import LIMITS_GE
 
-    check_limit(list(LIMITS_GE)[unit])
+    check_limit(*list(LIMITS_GE.items())[unit])
     return 1
 
 

@@ -85,9 +85,10 @@ def mutant_unit(unit: int) -> int:
 
 def area_unit(unit: int) -> int:
     """The areas of quantizers that vote under a tensor scale, against their limits."""
-    from tests.compare.test_vote_scaled_area import LIMITS_GE, check_limit
+    from tests.compare.limits import check_limit
+    from tests.compare.test_vote_scaled_area import LIMITS_GE
 
-    check_limit(list(LIMITS_GE)[unit])
+    check_limit(*list(LIMITS_GE.items())[unit])
     return 1
 
 

@@ -53,9 +53,10 @@ def votes_unit(unit: int) -> int:
 
 def vote_area_unit(unit: int) -> int:
     """The areas of quantizers that vote, against their limits."""
-    from tests.compare.test_vote_area import LIMITS_GE, check_limit
+    from tests.compare.limits import check_limit
+    from tests.compare.test_vote_area import LIMITS_GE
 
-    check_limit(list(LIMITS_GE)[unit])
+    check_limit(*list(LIMITS_GE.items())[unit])
     return 1
 
 

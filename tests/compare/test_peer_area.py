@@ -7,29 +7,19 @@ import numpy as np
 import pytest
 
 from compare.evaluate import _quantization
-from compare.liberty import read_library
 from compare.quality import tensor_error
 from compare.report import to_markdown
 from compare.results import Comparison, Row, Verified
-from compare.synthesis import GENERIC, SCRIPTS, Mapped, Synthesis, synthesize
+from compare.synthesis import GENERIC, Mapped, Synthesis
 from compare.table import main_grid, ratio_grid, unit_grids
 from compare.units import main, placed_units
 from emulator.formats import BF16
 from emulator.peers import peer
 from rtl.variants import PeerVariant, variant
 from rtl.verilog import to_verilog
-from tests.compare.cells import osu018
 
 LIMITS_GE = {"quantizer-peer-torchao-nvfp4-1level-bf16-cuto": 18000}
 """With one register only, since the gates that hold a register's bits count as logic."""
-
-
-def check_limit(name: str) -> None:
-    """Median over all scripts, logic without registers."""
-    v = variant(name)
-    result = synthesize(to_verilog(v), v.module, liberty=read_library([osu018()]))
-    assert len(result.mappings) == len(SCRIPTS) == 5
-    assert LIMITS_GE[name] / 2 < result.logic.median <= LIMITS_GE[name], result.logic
 
 
 def test_units_of_a_variant() -> None:

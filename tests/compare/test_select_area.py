@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from compare.liberty import read_library
-from compare.synthesis import SCRIPTS, synthesize
-from rtl.variants import variant
-from rtl.verilog import to_verilog
-from tests.compare.cells import osu018
+from tests.compare.limits import check_limit
 
 LIMITS_GE = {
     "quantizer-ue5m3-6c-b16-bf16-turn": 16000,
@@ -19,15 +15,7 @@ LIMITS_GE = {
 """Candidates in turn, and side by side; `make exhaustive` checks all of them."""
 
 
-def check_limit(name: str) -> None:
-    """Median over all scripts, logic without registers."""
-    v = variant(name)
-    result = synthesize(to_verilog(v), v.module, liberty=read_library([osu018()]))
-    assert len(result.mappings) == len(SCRIPTS) == 5
-    assert LIMITS_GE[name] / 2 < result.logic.median <= LIMITS_GE[name], result.logic
-
-
 @pytest.mark.slow
 def test_candidates_in_turn() -> None:
     """The largest of those that take turns."""
-    check_limit(next(iter(LIMITS_GE)))
+    check_limit(*next(iter(LIMITS_GE.items())))

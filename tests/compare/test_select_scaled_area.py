@@ -7,11 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from compare.liberty import read_library
-from compare.synthesis import SCRIPTS, synthesize
-from rtl.variants import variant
-from rtl.verilog import to_verilog
-from tests.compare.cells import osu018
+from tests.compare.limits import check_limit
 
 LIMITS_GE = {
     "quantizer-ue4m3-4o6-pz-hp2-b16-bf16-turn": 14500,
@@ -24,16 +20,7 @@ SMALL = {"quantizer-ue4m3-4o6-pz-h-b2-bf16-turn": 8000}
 """What `make test` checks."""
 
 
-def check_limit(name: str) -> None:
-    """Median over all scripts, logic without registers."""
-    v = variant(name)
-    limit = (LIMITS_GE | SMALL)[name]
-    result = synthesize(to_verilog(v), v.module, liberty=read_library([osu018()]))
-    assert len(result.mappings) == len(SCRIPTS) == 5
-    assert limit / 2 < result.logic.median <= limit, result.logic
-
-
 @pytest.mark.slow
 def test_smallest_block() -> None:
     """What a block costs once."""
-    check_limit(next(iter(SMALL)))
+    check_limit(*next(iter(SMALL.items())))
