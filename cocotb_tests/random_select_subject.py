@@ -6,14 +6,13 @@ import numpy as np
 
 from cocotb_tests.random_quantizer_subject import RandomQuantizerSubject
 from cocotb_tests.random_scaled_subject import RandomScaledSubject
-from cocotb_tests.subject import Subject
+from cocotb_tests.subject import MIXED, Subject, evenly
 from emulator.layout import Words
 from emulator.random_select_stimulus import random_select_stimulus, random_select_stimulus_names
 from rtl.random_select_variant import RandomSelectVariant
 from rtl.random_variant import RandomVariant
 from rtl.select_variant import SelectVariant
 
-MIXED = "mixed"
 MIXED_WORDS = 80
 """Words of the mixed stimulus: about as many of each other one, evenly spread over it."""
 
@@ -58,5 +57,4 @@ def _stimulus(about: Subject[RandomVariant], name: str, words: int | None, seed:
     assert words is None, f"stimulus {name!r} has a fixed number of words"
     parts = [about.stimulus(n, seed=seed) for n in [*_names(v), "random"] if n != "sweep"]
     shares = np.diff(np.arange(len(parts) + 1) * MIXED_WORDS // len(parts))
-    rows = [np.arange(n) * len(part) // n for n, part in zip(shares, parts, strict=True)]
-    return np.concatenate([part[at] for part, at in zip(parts, rows, strict=True)])
+    return np.concatenate([evenly(part, n) for part, n in zip(parts, shares, strict=True)])

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from cocotb_tests.scaled_quantizer_subject import ScaledQuantizerSubject
+from cocotb_tests.subject import MIXED, evenly
 from emulator.layout import Words
 from emulator.scaled_stimulus import scaled_stimulus_names
 from emulator.scaled_votes import scaled_vote_names, scaled_vote_stimulus
 
-MIXED = "mixed"
 MIXED_EACH = 8
 """Words of each other stimulus in the mixed one."""
 
@@ -33,5 +33,5 @@ class ScaledVoteSubject(ScaledQuantizerSubject):
     def _mixed(self, seed: int) -> Words:
         """As many words of each other stimulus, evenly spread over it, and twice of random ones."""
         parts = [self.stimulus(name, seed=seed) for name in self.names() if name != MIXED]
-        kept = [part[np.arange(MIXED_EACH) * len(part) // MIXED_EACH] for part in parts]
+        kept = [evenly(part, MIXED_EACH) for part in parts]
         return np.concatenate([*kept, self.stimulus("random", words=2 * MIXED_EACH, seed=seed)])

@@ -21,6 +21,9 @@ V = TypeVar("V", bound=Device)
 Named = list[tuple[str, Words, Words]]
 """Stimuli: name, input words, required words."""
 
+MIXED = "mixed"
+"""A stimulus with some words of each other one."""
+
 
 class Subject(ABC, Generic[V]):
     """A variant as something to be tested.
@@ -75,6 +78,11 @@ class Subject(ABC, Generic[V]):
                     f"spec {int(spec_part[lane]):0{digits}x}"
                 )
         return lines
+
+
+def evenly(words: Words, count: int) -> Words:
+    """So many of the words, at even distances."""
+    return words[np.arange(count) * len(words) // count]
 
 
 def show_fields(layout: WordLayout, word: Words, most: int = 8) -> str:

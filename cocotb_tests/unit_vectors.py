@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from cocotb_tests.families import FAMILIES
-from cocotb_tests.subject import Named, Subject, emitting
+from cocotb_tests.subject import MIXED, Named, Subject, emitting
 from cocotb_tests.subjects import subject
 from cocotb_tests.unit_reference import confirmed
 from emulator.errors import FileFormatError, MismatchError, UnknownNameError, near
@@ -53,9 +53,6 @@ COMMITTED_LIMIT = 3 << 19
 LONG = ("sweep",)
 """Stimuli that are written only where they are named."""
 
-MIXED = "mixed"
-"""A stimulus with some words of each other one, which stands for them all in the committed set."""
-
 _COMMON = ("file", "sha256", "words", "width", "fields", "meaning", "clauses", "variant", "counts")
 _KEYS = {
     "stimulus": (*_COMMON, "generator", "seed", "of"),
@@ -85,7 +82,7 @@ def default_names(about: Subject[Any]) -> list[str]:
 
 
 def committed_names(about: Subject[Any]) -> list[str]:
-    """The stimuli of a unit in the committed set: all of them, or the one that stands for them."""
+    """The stimuli of a unit in the committed set: all, or the mixed one, which stands for them."""
     names = default_names(about)
     return [MIXED] if MIXED in names else names
 

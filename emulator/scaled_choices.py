@@ -7,8 +7,9 @@ as a tensor scale has bits: for given lanes and codes their difference is linear
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
+from typing import TypeVar
 
 import numpy as np
 
@@ -141,6 +142,10 @@ class Choices(ScaledDirected):
         return [pattern for pattern in (at, at + step) if low <= pattern <= high]
 
 
+Made = TypeVar("Made", bound=Choices)
+"""Generators of blocks under one tensor scale."""
+
+
 def _magnitude(x: Fraction, scale: Fraction) -> Fraction:
     """The E2M1 magnitude nearest to x / scale; where two are, either makes the same error."""
     ratio = x / scale
@@ -163,8 +168,25 @@ def choice_names() -> list[str]:
 def choice_stimulus(name: str, recipe: Recipe, x_format: Format, *, seed: int = 0) -> Words:
     """Input words of a named stimulus for a recipe that chooses under a tensor scale.
 
+    As `given_stimulus`; ``name`` is one of `choice_names`.
+    """
+    return given_stimulus(Choices, _MAKE, name, recipe, x_format, seed)
+
+
+def given_stimulus(
+    kind: type[Made],
+    makers: Mapping[str, Callable[[Made], Iterator[Given]]],
+    name: str,
+    recipe: Recipe,
+    x_format: Format,
+    seed: int,
+) -> Words:
+    """Input words of a named stimulus under each of the directed tensor scales in turn.
+
     Args:
-        name: one of `choice_names`.
+        kind: generators of blocks under one tensor scale.
+        makers: the generators by name; ``clamped`` also meets the tensor scales of `smallest`.
+        name: one of them.
         recipe: gives block size, scale format and kind of tensor scale.
         x_format: FP16, BF16 or FP32.
         seed: a whole number from 0.
@@ -176,8 +198,8 @@ def choice_stimulus(name: str, recipe: Recipe, x_format: Format, *, seed: int = 
         UnknownNameError: for a name that does not exist.
         ValueError: for a seed below 0.
     """
-    if name not in _MAKE:
-        known = choice_names()
+    if name not in makers:
+        known = list(makers)
         raise UnknownNameError(
             f"unknown stimulus {name!r}{near(name, known)} (known: {', '.join(known)})"
         )
@@ -188,7 +210,7 @@ def choice_stimulus(name: str, recipe: Recipe, x_format: Format, *, seed: int = 
     if name == "clamped":
         scales += smallest(recipe, x_format)
     for g in scales:
-        found += _MAKE[name](Choices(recipe, x_format, seed, g))
+        found += makers[name](kind(recipe, x_format, seed, g))
     layout = scaled_input_layout(x_format, recipe.block_size, kind_of(recipe))
     given = np.array([g for g, _ in found], np.uint32)
     lanes = np.array([block for _, block in found], layout.field("x").dtype)

@@ -10,16 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
-import numpy as np
-
 from emulator.directed import VOTE_FILLERS, VOTE_STEPS, floor_pattern
-from emulator.errors import UnknownNameError, near
 from emulator.formats import FP32, Format
-from emulator.layout import TENSOR_SCALE_FIELDS, Words, scaled_input_layout
+from emulator.layout import TENSOR_SCALE_FIELDS, Words
 from emulator.recipes import Recipe
-from emulator.scaled_choices import Choices, Given, smallest
-from emulator.scaled_stimulus import GIVEN
-from emulator.scaled_words import kind_of, scaled_words
+from emulator.scaled_choices import Choices, Given, given_stimulus
 
 CLOSE_CODES = 7
 """Scale codes per tensor scale whose multiples a magnitude lies next to."""
@@ -81,33 +76,6 @@ def scaled_vote_names() -> list[str]:
 def scaled_vote_stimulus(name: str, recipe: Recipe, x_format: Format, *, seed: int = 0) -> Words:
     """Input words of a named stimulus for a recipe that votes under a tensor scale.
 
-    Args:
-        name: one of `scaled_vote_names`.
-        recipe: gives block size, scale format and kind of tensor scale.
-        x_format: FP16, BF16 or FP32.
-        seed: a whole number from 0.
-
-    Returns:
-        uint8 array of shape ``(n, nbytes)`` of `scaled_input_layout`.
-
-    Raises:
-        UnknownNameError: for a name that does not exist.
-        ValueError: for a seed below 0.
+    As `emulator.scaled_choices.given_stimulus`; ``name`` is one of `scaled_vote_names`.
     """
-    if name not in _MAKE:
-        known = scaled_vote_names()
-        raise UnknownNameError(
-            f"unknown stimulus {name!r}{near(name, known)} (known: {', '.join(known)})"
-        )
-    if seed < 0:
-        raise ValueError(f"seed {seed} is below 0")
-    found: list[Given] = []
-    scales = GIVEN[kind_of(recipe)]
-    if name == "clamped":
-        scales += smallest(recipe, x_format)
-    for g in scales:
-        found += _MAKE[name](Votes(recipe, x_format, seed, g))
-    layout = scaled_input_layout(x_format, recipe.block_size, kind_of(recipe))
-    given = np.array([g for g, _ in found], np.uint32)
-    lanes = np.array([block for _, block in found], layout.field("x").dtype)
-    return scaled_words(lanes.reshape(len(found), -1), given, recipe, x_format)
+    return given_stimulus(Votes, _MAKE, name, recipe, x_format, seed)
