@@ -111,7 +111,7 @@ def matrix_unit(unit: int) -> int:
     from cocotb_tests.simulate import simulate
     from rtl.variants import quantizer
 
-    report = simulate(quantizer(MATRIX[unit]), blocks=20_000, bulk_blocks=200_000)
+    report = simulate(quantizer(MATRIX[unit]), blocks=5_000, bulk_blocks=50_000)
     return report.cocotb_words + report.driver_words
 
 

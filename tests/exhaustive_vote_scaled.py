@@ -47,7 +47,7 @@ VOTES = tuple(
 )
 """Rules, by the kind of their votes, kinds of tensor scales by their bits, and inputs."""
 
-TENSOR_SCALES = 24
+TENSOR_SCALES = 8
 """Random tensor scales of each, beside those of the directed words."""
 
 
@@ -56,7 +56,7 @@ def voting_unit(unit: int) -> int:
     from cocotb_tests.simulate import simulate
     from rtl.variants import quantizer
 
-    report = simulate(quantizer(VOTING[unit]), blocks=20_000, bulk_blocks=200_000)
+    report = simulate(quantizer(VOTING[unit]), blocks=5_000, bulk_blocks=50_000)
     return report.cocotb_words + report.driver_words
 
 
