@@ -26,13 +26,16 @@ pytestmark = pytest.mark.slow
 NAMES = MEMORY_FAMILIES
 """One of each schedule."""
 
+GROUPED = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in NAMES]
+"""Tests of one design stay in one process, so that its model is compiled once."""
+
 ONE, TWO = (
     tensor_quantizer(name)
     for name in (NAMES[0], "tensor-quantizer-ue4m3-absmax-hp2-b4-bf16-two-w16")
 )
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", GROUPED)
 def test_two_simulators_agree(name: str, tmp_path: Path) -> None:
     """All bytes, reads and cycles, with and without pauses (spec §24.7, §24.9, §24.10)."""
     v = tensor_quantizer(name)
@@ -47,7 +50,7 @@ def test_two_simulators_agree(name: str, tmp_path: Path) -> None:
     assert {"yosys", "g++"} <= set(second.versions)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", GROUPED)
 def test_committed_vectors(name: str, tmp_path: Path) -> None:
     """Also commands that are refused, in the simulator that is built in any case (spec §11.7)."""
     v = tensor_quantizer(name)
