@@ -98,11 +98,9 @@ def random_hardware_unit(unit: int) -> int:
 
 def scaled_hardware_unit(unit: int) -> int:
     """Directed and random words, with pauses, under tensor scales or powers of two."""
-    from cocotb_tests.simulate import simulate
-    from rtl.variants import quantizer
+    from tests.exhaustive_words import run_words
 
-    report = simulate(quantizer(SCALED_HARDWARE[unit]), blocks=5_000, bulk_blocks=50_000)
-    return report.cocotb_words + report.driver_words
+    return run_words(SCALED_HARDWARE[unit])
 
 
 def some_draws(bits: int) -> list[int]:
@@ -174,12 +172,12 @@ def jobs() -> list[Job]:
         ),
         Job(
             "stochastic rounding under tensor scales and powers of two, pairs of all parameters",
-            "cocotb and Verilator with kernels",
+            "Verilator with kernels",
             "spec §12, §19, §26.4",
             f"{HERE}:scaled_hardware_unit",
             (),
             len(SCALED_HARDWARE),
-            sources=(*SOURCES, "emulator/scaled_*.py"),
+            sources=(*SOURCES, "emulator/scaled_*.py", "tests/exhaustive_words.py"),
         ),
         Job(
             "elements rounded at random under many products and powers of two, all magnitudes",

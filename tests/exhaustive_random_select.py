@@ -14,6 +14,7 @@ INPUTS = ("bf16", "fp16", "fp32")
 SOURCES = (
     *HARDWARE,
     "tests/exhaustive_random_select.py",
+    "tests/exhaustive_words.py",
     "emulator/random_*.py",
     "emulator/scaled_*.py",
 )
@@ -108,11 +109,9 @@ FAR = tuple(
 
 def matrix_unit(unit: int) -> int:
     """Directed and random words, with pauses, each with a number, a seed, maybe a tensor scale."""
-    from cocotb_tests.simulate import simulate
-    from rtl.variants import quantizer
+    from tests.exhaustive_words import run_words
 
-    report = simulate(quantizer(MATRIX[unit]), blocks=5_000, bulk_blocks=50_000)
-    return report.cocotb_words + report.driver_words
+    return run_words(MATRIX[unit])
 
 
 def pace_unit(unit: int) -> int:
@@ -203,7 +202,7 @@ def jobs() -> list[Job]:
     return [
         Job(
             "choices of scales rounded at random, pairs of all parameters",
-            "cocotb and Verilator with kernels",
+            "Verilator with kernels",
             "spec §12, §15, §17 to §19, §26.5",
             f"{HERE}:matrix_unit",
             (),
