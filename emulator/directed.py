@@ -23,15 +23,22 @@ E8M0_POINTS = (Fraction(1), Fraction(3, 2), Fraction(7, 4))
 
 
 def floor_pattern(x: Fraction, fmt: Format) -> int:
-    """Largest finite magnitude pattern of ``fmt`` with a value <= x, for x >= 0."""
-    low, high = 0, fmt.max_code
-    while low < high:
-        middle = (low + high + 1) // 2
-        if fmt.value(middle) <= x:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    """Largest finite magnitude pattern of ``fmt`` with a value <= x, for x >= 0; 0 below all."""
+    if x == 0:
+        return 0
+    n, d = x.numerator, x.denominator
+    exponent = n.bit_length() - d.bit_length()
+    exponent -= n << max(-exponent, 0) < d << max(exponent, 0)
+    q = max(exponent - fmt.fraction_bits, fmt.min_quantum)
+    c = (n << max(-q, 0)) // (d << max(q, 0))
+    guess = (q - fmt.min_quantum << fmt.fraction_bits) + c
+    guess -= 0 if fmt.has_zero else 1 << fmt.fraction_bits
+    guess = min(max(guess, 0), fmt.max_code)
+    # The guess is made as an encoder makes it; the values decide.
+    below = guess == 0 or fmt.value(guess) <= x
+    if not below or (guess < fmt.max_code and fmt.value(guess + 1) <= x):
+        raise AssertionError(f"{fmt.name}: {guess:#x} is not the largest pattern up to {x}")
+    return guess
 
 
 def around(x: Fraction, fmt: Format) -> list[int]:

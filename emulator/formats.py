@@ -134,7 +134,8 @@ class Format:
     def value(self, code: int) -> Fraction:
         """Return the exact value of a finite code (the sign of -0 is lost in a Fraction)."""
         sign, c, q = self.parts(code)
-        return Fraction(-c if sign else c) * (1 << q if q >= 0 else Fraction(1, 1 << -q))
+        signed = -c if sign else c
+        return Fraction(signed << q) if q >= 0 else Fraction(signed, 1 << -q)
 
     def is_finite(self, code: int) -> bool:
         """Whether the code stands for a real number."""

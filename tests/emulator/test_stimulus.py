@@ -126,6 +126,17 @@ def test_floor_pattern(x: Format) -> None:
     assert around(x.max * 2, x) == [x.max_code - 1, x.max_code]
 
 
+@pytest.mark.parametrize("x", FORMATS.values(), ids=FORMATS)
+def test_floor_pattern_at_each_value(x: Format) -> None:
+    """Every pattern of a format, or of both ends of a wide one, at its value and just below."""
+    last = x.max_code
+    for pattern in {*range(min(last, 2000) + 1), *range(max(last - 2000, 0), last + 1)}:
+        value = x.value(pattern)
+        assert floor_pattern(value, x) == pattern
+        assert floor_pattern(value * (1 - Fraction(1, 10**9)), x) == max(pattern - 1, 0)
+    assert floor_pattern(Fraction(1, 10**60), x) == 0
+
+
 def test_refusals() -> None:
     r = recipe("e8m0-floor-b8")
     with pytest.raises(UnknownNameError, match=r"unknown stimulus 'zeroes'; did you mean zeros\?"):
