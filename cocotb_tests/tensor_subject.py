@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from cocotb_tests.subject import Subject
 from emulator.blocks import BlockFormat
@@ -87,6 +88,13 @@ def _pattern(c: int, q: int, v: TensorAmaxVariant) -> int:
     return c
 
 
+def _beside(numbers: npt.NDArray[np.int64], f: int) -> npt.NDArray[np.int64]:
+    """Fraction fields of numbers of at most f + 1 bits, and their neighbours."""
+    bits = np.frexp(numbers.astype(np.float64))[1]
+    fractions = (numbers << (f + 1 - bits)) - (1 << f)
+    return np.unique((fractions[:, None] + np.array([-1, 0, 1])).reshape(-1))
+
+
 def _amaxes(v: TensorScaleVariant, name: str, count: int, random: np.random.Generator) -> Words:
     """Tensor amaxes: the ends of the range, and products of the divisor, which divide evenly."""
     x, f = v.elements, v.elements.fraction_bits
@@ -96,10 +104,11 @@ def _amaxes(v: TensorScaleVariant, name: str, count: int, random: np.random.Gene
         patterns = np.concatenate([near + max(0, e - 20) for e in edges])
     elif name == "ties":
         d, _ = v.divisor
-        multiples = np.arange(d, 1 << (f + 1), d)
-        bits = np.frexp(multiples.astype(np.float64))[1]
-        fractions = (multiples << (f + 1 - bits)) - (1 << f)
-        at = np.unique((fractions[:, None] + np.array([-1, 0, 1])).reshape(-1))[:200]
+        at = _beside(np.arange(d, 1 << (f + 1), d), f)[:200]
+        if v.steps and v.g_bits + 1 + d.bit_length() <= f + 1:
+            # Halfway between neighbouring g, which a narrower amax never is.
+            halves = d * np.arange((1 << v.g_bits) + 1, 2 << v.g_bits, 2)
+            at = np.concatenate([at, _beside(halves, f)])
         fields = random.integers(1, (1 << x.exponent_bits) - 2, len(at))
         patterns = (fields << f) + at
     else:

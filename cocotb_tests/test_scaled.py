@@ -41,7 +41,10 @@ def test_quantizer(name: str) -> None:
     assert (report.latency, report.interval) == (3, 1)
 
 
-@pytest.mark.parametrize("name", ["tensor-amax-bf16-x8", "tensor-scale-h-ue4m3-bf16"])
+@pytest.mark.parametrize(
+    "name",
+    ["tensor-amax-bf16-x8", "tensor-scale-h-ue4m3-bf16", "tensor-scale-hbf16-ue5m3-fp32"],
+)
 def test_tensor_units(name: str) -> None:
     """One result per tensor, through the same protocol tests (spec §23.3, §23.4, §23.5)."""
     report = simulate(variant(name), blocks=2_000, bulk_blocks=20_000)
@@ -50,7 +53,13 @@ def test_tensor_units(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["tensor-amax-bf16-x8", "tensor-scale-h-ue4m3-bf16", "tensor-scale-hp2-ue5m3-fp16"]
+    "name",
+    [
+        "tensor-amax-bf16-x8",
+        "tensor-scale-h-ue4m3-bf16",
+        "tensor-scale-hbf16-ue5m3-fp32",
+        "tensor-scale-hp2-ue5m3-fp16",
+    ],
 )
 def test_ports_and_lint(name: str, tmp_path: Path) -> None:
     """The ports of spec §12.1, and no warning but the waived ones."""

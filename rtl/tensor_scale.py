@@ -157,10 +157,12 @@ class TensorScale(_FromAmax):
         kept = Signal(bits)
         half = Signal()
         rest = Signal()
+        # Bits of a wide A that were not brought down count with the remainder (spec §23.5).
+        left = now.digits.any() if len(now.digits) > self.variant.steps else 0
         m.d.comb += [
             kept.eq(Mux(upper, q[2:], q[1:-1])),
             half.eq(Mux(upper, q[1], q[0])),
-            rest.eq(now.remainder.any() | (upper & q[0])),
+            rest.eq(now.remainder.any() | left | (upper & q[0])),
         ]
         up = half & (rest | kept[0])
         # The significand's hidden bit counts one up in the exponent field.

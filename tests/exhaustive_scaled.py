@@ -41,6 +41,16 @@ TENSOR_UNITS = tuple(
     if (kind, scale) != ("h256", "ue5m3")
 )
 
+WIDE_UNITS = (
+    "tensor-scale-hbf16-ue4m3-fp32",
+    "tensor-scale-hbf16-ue5m3-fp32",
+    "tensor-scale-h-ue4m3-fp32",
+)
+"""Those of float32, of whose quotient hbf16 takes some bits of the amax."""
+
+WIDE_PARTS = 16
+"""Parts of all 2^23 significands of float32, each with its own exponent."""
+
 
 def matrix_unit(name: str, unit: int) -> int:
     """Directed and random words through a variant, with pauses and resets."""
@@ -64,6 +74,20 @@ def tensor_amax_unit(name: str, unit: int) -> int:
 
 def every_amax_unit(name: str, unit: int) -> int:
     """All finite amaxes of a 16-bit format through a tensor scale unit."""
+    from emulator.formats import FORMATS
+
+    return _amaxes(name, range(FORMATS[name.split("-")[3]].max_code + 1))
+
+
+def significands_unit(name: str, unit: int) -> int:
+    """A part of all significands of float32 through a tensor scale unit."""
+    size, field = (1 << 23) // WIDE_PARTS, 7 + 15 * unit
+    start = (field << 23) + unit * size
+    return _amaxes(name, range(start, start + size))
+
+
+def _amaxes(name: str, amaxes: range) -> int:
+    """Tensor amaxes by their patterns through a tensor scale unit."""
     import tempfile
     from pathlib import Path
 
@@ -78,7 +102,8 @@ def every_amax_unit(name: str, unit: int) -> int:
 
     v = variant(name)
     assert isinstance(v, TensorScaleVariant)
-    words = v.input_layout.pack(amax=np.arange(v.elements.max_code + 1, dtype=np.uint16)[:, None])
+    dtype = v.input_layout.field("amax").dtype
+    words = v.input_layout.pack(amax=np.array(amaxes, dtype)[:, None])
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"{v.module}.v")
         path.write_text(to_verilog(v))
@@ -127,6 +152,20 @@ def scaled_jobs() -> list[Job]:
         what, function = f"{name}, all amax", f"{here}:every_amax_unit"
         found.append(
             Job(what, "Verilator with kernels", "spec §23.4", function, (name,), 1, total, sources)
+        )
+    for name in WIDE_UNITS:
+        what, function = f"{name}, amaxes of all significands", f"{here}:significands_unit"
+        found.append(
+            Job(
+                what,
+                "Verilator with kernels",
+                "spec §23.4, §23.5",
+                function,
+                (name,),
+                WIDE_PARTS,
+                1 << 23,
+                sources,
+            )
         )
     for name in QUANTIZERS:
         what, function = f"random words {name}", f"{here}:matrix_unit"
