@@ -19,7 +19,7 @@ from rtl.select_scaled_shapes import ReachingShapes, ScaledSelectShapes
 from rtl.shapes import floor_log2
 
 MOST_PEAK = 7
-"""Peaks beyond have no choice: amax is at most 15 scales (spec §17.3, lemma 2)."""
+"""Peaks beyond have no choice: amax is at most 15 scales (spec §17.3, lemma 3)."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class GivenShapes:
 
     @property
     def gain_bits(self) -> int:
-        """Bits of a gain: a merit over S, which is at least 8, or 0."""
+        """Bits of a gain: at most 96 * (8 * X + 4) of each lane, or 0 (lemma 4 of spec §17.3)."""
         return self.merit_bits - 3
 
 
