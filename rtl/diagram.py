@@ -8,12 +8,12 @@ become registers. Equal parts that do not depend on each other are folded into o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Any
 
 from rtl.diagram_bits import CONTROL, Driver, Netlist, Part
+from rtl.diagram_shapes import Box, Diagram, Net, bits_of, stem
 
 Fields = Mapping[str, Sequence[tuple[str, int, int]]]
 """Of a port: names of its fields, each with its count and the width of one."""
@@ -31,66 +31,9 @@ _OPERATORS = {
 }
 
 
-@dataclass
-class Box:
-    """A node of a diagram.
-
-    Attributes:
-        kind: ``"unit"``, ``"logic"``, ``"register"``, ``"port"``, or ``"bar"`` for what goes
-            through a register stage on one net.
-        label: what it is called.
-        count: how many equal ones the box stands for.
-        clocked: whether a unit has registers inside.
-        stage: of a bar, the letter or name of its stage.
-    """
-
-    kind: str
-    label: str
-    count: int = 1
-    clocked: bool = False
-    stage: str = ""
-
-
-@dataclass
-class Net:
-    """What one box gives to others.
-
-    Attributes:
-        source: key of its box.
-        label: name of the value.
-        bits: its width, as ``n`` or ``lanes×n``.
-        sinks: keys of the boxes that take it, each with the width that it takes of it, or "".
-    """
-
-    source: str
-    label: str
-    bits: str
-    sinks: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass
-class Diagram:
-    """Boxes by key, nets, and the bits that each register stage holds."""
-
-    boxes: dict[str, Box]
-    nets: list[Net]
-    stages: dict[str, int]
-
-    @property
-    def digest(self) -> str:
-        """Of all that is drawn; equal for equal diagrams."""
-        text = repr((self.boxes, self.nets, sorted(self.stages.items())))
-        return sha256(text.encode()).hexdigest()[:16]
-
-
 GATES = 12
 """A unit of plain logic is drawn gate by gate if it has no more gates than that, and none but
 comparisons, choices and arithmetic; another one is one box."""
-
-
-def stem(name: str) -> str:
-    """A name without the number at its end."""
-    return re.sub(r"(?<=[a-z])_?\d+(_\d+)*$", "", name)
 
 
 def _label(name: str) -> str:
@@ -120,6 +63,8 @@ class Reader:
         self.design, self.name, self.fields, self.least = design, name, fields, least
         self.boxes: dict[str, Box] = {}
         self.classes: dict[tuple[str, str, str], _Class] = {}
+        self.taken = design.taken()
+        self.made: dict[str, set[str]] = {}
         self.folded = self._fold()
         alone = not design.parts and not design.registers
         types = {gate["type"] for gate in design.gates.values()}
@@ -149,22 +94,30 @@ class Reader:
         return Diagram(boxes, nets, stages)
 
     def _held(self, stage: Part) -> int:
-        """The bits that a stage holds, without those that are constant."""
+        """The bits that a stage holds, without those that are constant or that nothing takes."""
         bits = (Driver("part", stage.name, "o_payload", i) for i in range(stage.payload_bits))
-        return sum(self._through(bit) is not None for bit in bits)
+        return sum(bit in self.taken and self._through(bit) is not None for bit in bits)
 
     def _fold(self) -> dict[str, str]:
         """The key of each part's box."""
         parts, reach = self.design.parts, self.design.reach()
-        kinds: dict[str, list[str]] = {}
+        kinds: dict[tuple[str, int], list[str]] = {}
+        several = set()
         for name, part in parts.items():
-            kinds.setdefault(part.kind, []).append(name)
-        folded = {}
-        for kind, names in kinds.items():
-            apart = any(b in reach[a] for a in names for b in names)
-            for name in names:
-                folded[name] = name if apart else kind
-        return folded
+            chain = self._chain(name, reach)
+            kinds.setdefault((part.kind, chain), []).append(name)
+            several |= {part.kind} if chain else set()
+        return {
+            name: names[0] if kind in several else kind
+            for (kind, _), names in kinds.items()
+            for name in names
+        }
+
+    def _chain(self, name: str, reach: dict[str, set[str]]) -> int:
+        """How many equal parts in a row a part depends on."""
+        kind = self.design.parts[name].kind
+        before = [n for n, p in self.design.parts.items() if p.kind == kind and name in reach[n]]
+        return max((1 + self._chain(n, reach) for n in before if n != name), default=0)
 
     def _gate(self, name: str) -> str:
         """Key of the box of a gate."""
@@ -216,7 +169,7 @@ class Reader:
         before = self.design.part_input(driver.name, "i_payload", driver.bit)
         if before is None:
             return None
-        if before.kind == "cell":
+        if before.kind == "cell" or stem(name) in self._made(driver.name):
             key, label, tag = f"bar {part.label} {stem(name)}", _label(name), name
         else:
             found = self._source(before)
@@ -226,6 +179,17 @@ class Reader:
             key = f"bar {part.label} {upstream} {label}"
         self.boxes[key] = Box("bar", label, stage=part.label)
         return key, label, tag
+
+    def _made(self, stage: str) -> set[str]:
+        """Fields of a stage that gates make, though bits of them may come from elsewhere."""
+        if stage not in self.made:
+            part = self.design.parts[stage]
+            self.made[stage] = set()
+            for bit in range(part.payload_bits):
+                before = self.design.part_input(stage, "i_payload", bit)
+                if before is not None and before.kind == "cell":
+                    self.made[stage].add(stem(part.field("i_payload", bit)[0]))
+        return self.made[stage]
 
     def _part(self, name: str) -> str:
         """Key of the box of a part."""
@@ -253,7 +217,7 @@ class Reader:
         return re.sub(r"_(payload|tdata|tlast)$", "", stem(port))
 
     def _sink(self, sink: Driver) -> tuple[str, str, str] | None:
-        """Box, field and tag of a bit that something drives; None if it is control."""
+        """Box, field and tag of a bit that something drives; None for control and idle stages."""
         if sink.kind == "port":
             label, tag = self._port_field(sink.name, sink.bit)
             key = f"port {self._terminal(sink.name)}"
@@ -267,7 +231,7 @@ class Reader:
         part = self.design.parts[sink.name]
         if part.is_stage:
             out = Driver("part", sink.name, "o_payload", sink.bit)
-            return self._through(out)
+            return self._through(out) if out in self.taken else None
         name, tag = part.field(sink.port, sink.bit)
         return self._part(sink.name), _label(name), f"{sink.name} {tag}"
 
@@ -341,20 +305,9 @@ class Reader:
                 del self.classes[key]
 
     def _net(self, source: str, label: str, made: _Class) -> Net:
-        total = _bits(made.bits.values())
+        total = bits_of(made.bits.values())
         sinks = {}
         for sink, taken in sorted(made.sinks.items()):
-            part = _bits(made.bits[bit] for bit in taken)
+            part = bits_of(made.bits[bit] for bit in taken)
             sinks[sink] = "" if part == total else part
         return Net(source, label, total, sinks)
-
-
-def _bits(tags: Iterable[str]) -> str:
-    """``lanes×bits`` of bits with these tags, or their number if lanes are unequal or one."""
-    counts: dict[str, int] = {}
-    for tag in tags:
-        counts[tag] = counts.get(tag, 0) + 1
-    widths = set(counts.values())
-    if len(counts) > 1 and len(widths) == 1:
-        return f"{len(counts)}×{widths.pop()}"
-    return str(sum(counts.values()))

@@ -280,6 +280,24 @@ class Netlist:
         """Types of the gates in front of a bit."""
         return self._walk(driver)[1]
 
+    def taken(self) -> set[Driver]:
+        """The bits that lead to a port, a register or a part; through a stage if its bit does."""
+        found: set[Driver] = set()
+        stages = {name for name, part in self.parts.items() if part.is_stage}
+        ends = (s for s in self.sinks() if not (s.name in stages and s.port == "i_payload"))
+        left = [d for sink in ends if (d := self.driver(sink)) is not None]
+        while left:
+            now = left.pop()
+            if now in found:
+                continue
+            found.add(now)
+            if now.kind == "cell":
+                left += self._before(now)
+            elif now.name in stages and now.port == "o_payload":
+                before = self.part_input(now.name, "i_payload", now.bit)
+                left += [] if before is None else [before]
+        return found
+
     def reach(self) -> dict[str, set[str]]:
         """For each part the parts that depend on it, through parts without registers."""
         direct: dict[str, set[str]] = {name: set() for name in self.parts}

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from statistics import mean
 
-from rtl.diagram import Box, Diagram, Net
+from rtl.diagram_shapes import Box, Diagram, Net
 
 SWEEPS = 12
 STEP = 1e-3

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-from rtl.diagram import Diagram
 from rtl.diagram_columns import Columns, Item, arrange
 from rtl.diagram_heights import PITCH, PORT, port_in, port_out, settle
 from rtl.diagram_routes import TRACK, Wire, assign
+from rtl.diagram_shapes import Diagram
 
 MARGIN = 16.0
 LANE = 18.0

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from amaranth.lib import wiring
 
-from rtl.diagram import Diagram, Fields, Reader
+from rtl.diagram import Fields, Reader
 from rtl.diagram_bits import netlist, use, wrapper_netlist
+from rtl.diagram_shapes import Diagram
 from rtl.diagram_svg import to_svg
 from rtl.hierarchy import Hierarchy
 from rtl.tensor_quantizer_variant import UNIT, TensorQuantizerVariant, tensor_quantizer

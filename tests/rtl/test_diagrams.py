@@ -13,8 +13,9 @@ from amaranth.hdl import Fragment
 from amaranth.lib import wiring
 
 from cocotb_tests.families import FAMILIES
-from rtl.diagram import Diagram, stem
+from rtl.diagram_bits import Driver, netlist
 from rtl.diagram_routes import Wire, assign
+from rtl.diagram_shapes import Diagram, stem
 from rtl.diagram_svg import Drawing, text_width, to_svg
 from rtl.diagrams import PICTURES, WRAPPER, Picture, design, diagram, title
 from rtl.hierarchy import Hierarchy
@@ -39,6 +40,17 @@ SLOW = (
 )
 """Pictures whose layout takes more than a blink, or whose design does."""
 MEMORY = "tensor-quantizer-ue4m3-absmax-h-b4-bf16-two-w16"
+TURNS = tuple(
+    f"quantizer-{name}-b4-bf16-turn"
+    for name in (
+        "ue5m3-4o6",
+        "ue5m3-4o6-e6",
+        *(f"ue4m3-{rule}-{g}" for rule in ("4o6", "3c", "3c-e5") for g in ("h", "hbf16", "hp2")),
+    )
+)
+"""Candidates in turn, two and more of them, under each kind of tensor scale."""
+WITH_STAGES = "random-select-choice"
+"""A part of a design with register stages of its own."""
 TESTING = {"units"}
 """Files with components for tests alone."""
 
@@ -131,11 +143,8 @@ def test_each_file_with_a_unit_is_documented() -> None:
     assert found >= 30
 
 
-@pytest.mark.parametrize("name", [p.name for p in PICTURES if not p.unit and p.least == 1])
-def test_nets_carry_what_ports_and_stages_hold(name: str) -> None:
+def carries(made: Diagram, unit: wiring.Component) -> None:
     """Each bit that a stage holds, and each of the output port, is on one net."""
-    picture = named(name)
-    made = picture.diagram()
     held: Counter[str] = Counter()
     out = 0
     for net in made.nets:
@@ -144,9 +153,45 @@ def test_nets_carry_what_ports_and_stages_hold(name: str) -> None:
             held[box.stage] += bits(net.bits)
         out += bits(net.sinks.get("port o") or net.bits) if "port o" in net.sinks else 0
     assert held == made.stages
-    # The sign of a float32 tensor scale is the constant 0.
-    constant = 1 if name == "tensor-scale" else 0
-    assert out + constant == variant(picture.variant).output_layout.width
+    read = netlist(unit)
+    if "o_payload" in read.ports:
+        # Those that are constant, as the sign of a tensor scale is, are on none.
+        port = [
+            Driver("port", "o_payload", "", i) for i in range(len(read.ports["o_payload"]["bits"]))
+        ]
+        assert out == sum(read.driver(bit) is not None for bit in port)
+
+
+@pytest.mark.parametrize(
+    "name", [p.name for p in PICTURES if p.least == 1 and (not p.unit or p.name == WITH_STAGES)]
+)
+def test_nets_carry_what_ports_and_stages_hold(name: str) -> None:
+    picture = named(name)
+    carries(picture.diagram(), part(picture))
+
+
+@pytest.mark.parametrize("name", [*FAMILIES, *TURNS])
+def test_nets_of_any_design_carry_what_ports_and_stages_hold(name: str) -> None:
+    carries(diagram(variant(name)), variant(name).component())
+
+
+def test_bits_that_nothing_takes_are_not_held() -> None:
+    """Errors need three bits of the exponent of amax; stage s of the unit has all eight."""
+    made = diagram(variant("quantizer-e8m0-fc-b4-bf16"))
+    (peak,) = (n for n in made.nets if n.source.startswith("bar s") and n.label == "amax")
+    assert peak.bits == "3"
+    (amax,) = (n for n in made.nets if n.source == "bar a unit amax amax")
+    assert (amax.bits, amax.sinks[peak.source]) == ("10", "3")
+
+
+def test_a_field_that_gates_make_is_one_value() -> None:
+    """Which candidate it is: the first one, made by a gate, and the last one, a register's bit."""
+    made = diagram(variant("quantizer-ue4m3-4o6-h-b4-bf16-turn"))
+    (about,) = (n for n in made.nets if n.source == "bar e about")
+    assert about.bits == "2"
+    assert list(about.sinks.values()) == ["1"], "the last one makes the result valid"
+    number = next(n for n in made.nets if n.source == "register number")
+    assert "bar e about" in number.sinks
 
 
 def test_what_the_quantizer_has() -> None:
@@ -165,6 +210,14 @@ def test_parts_in_a_chain_stay_apart() -> None:
     assert [b.count for b in inner.boxes.values() if b.label == "add"] == [1, 1]
     outer = named("dot-fp32").diagram()
     assert outer.boxes["unit sum"].count == 2
+
+
+def test_parts_behind_a_chain_fold() -> None:
+    """That of amax comes before the scale, those of the lanes behind it."""
+    made = named("peer-te").diagram()
+    counts = [(b.label, b.count) for b in made.boxes.values() if b.kind == "unit"]
+    assert sorted(n for label, n in counts if label == "normalise") == [1, 2]
+    assert [n for label, n in counts if label == "rows8"] == [1, 1, 1]
 
 
 def test_loops_lead_back() -> None:
