@@ -231,14 +231,20 @@ class Drawing:
 
     def _track(self, k: int, net: int, outgoing: bool) -> float:
         for wire in self.wires[k]:
-            if wire.net == net and (wire.left is not None) == outgoing and wire.track is not None:
-                return self.track0[k] + wire.track * TRACK
+            if wire.net == net and wire.lane is not None and (wire.left is not None) == outgoing:
+                return self._stands(k, wire)
         raise KeyError(net)
+
+    def _stands(self, k: int, wire: Wire) -> float:
+        """Where the vertical line of a wire stands, if it has one."""
+        return self.track0[k] + (wire.track or 0) * TRACK
 
     def _wire(self, k: int, wire: Wire) -> Iterable[str]:
         """A net in a gap: from the left to its line, along it, and on to the right."""
-        x = self.track0[k] + (wire.track or 0) * TRACK
-        if wire.left is not None:
+        x = self._stands(k, wire)
+        if wire.left is not None and wire.after is not None:
+            yield _line([(self._stands(k, wire.after), wire.left), (x, wire.left)])
+        elif wire.left is not None:
             item = next(i for i in self.columns.columns[k] if wire.net in i.nets_out)
             yield _line([(self._edge(k, item, True), wire.left), (x, wire.left)])
         if wire.bends:

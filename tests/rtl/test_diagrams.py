@@ -14,7 +14,7 @@ from amaranth.lib import wiring
 
 from cocotb_tests.families import FAMILIES
 from rtl.diagram_bits import Driver, netlist
-from rtl.diagram_routes import Wire, assign
+from rtl.diagram_routes import TRACK, Wire, assign
 from rtl.diagram_shapes import Diagram, stem
 from rtl.diagram_svg import Drawing, text_width, to_svg
 from rtl.diagrams import PICTURES, WRAPPER, Picture, design, diagram, title
@@ -49,6 +49,13 @@ TURNS = tuple(
     )
 )
 """Candidates in turn, two and more of them, under each kind of tensor scale."""
+LAID_OUT = (
+    "quantizer-e8m0-fc-b4-bf16-turn",
+    "quantizer-ue4m3-4o6-hp2-b4-bf16-turn",
+    "quantizer-ue4m3-4o6-h-b4-bf16-turn",
+    "quantizer-ue4m3-3c-e5-h-b4-bf16-turn",
+)
+"""Designs without a picture whose layout is looked at too."""
 WITH_STAGES = "random-select-choice"
 """A part of a design with register stages of its own."""
 TESTING = {"units"}
@@ -240,6 +247,10 @@ def readable(made: Diagram) -> None:
             for b in wires:
                 if a is b or a.left is None:
                     continue
+                if a.after is b:
+                    assert (b.track or 0) < (a.track or 0)
+                    assert b.rights == [a.left]
+                    continue
                 for y in b.rights:  # b's way out begins where a's way in has ended
                     ends = (a.track if a.bends else 1000) or 0, (b.track if b.bends else -1) or 0
                     assert abs(a.left - y) > 3 or ends[0] < ends[1], (a, b)
@@ -253,6 +264,12 @@ def test_pictures_are_readable(name: str) -> None:
     assert len(boxes) <= 12
 
 
+@pytest.mark.parametrize("name", LAID_OUT)
+def test_any_design_is_readable(name: str) -> None:
+    """But for the number of boxes: a design with more kinds of parts has more of them."""
+    readable(diagram(variant(name)))
+
+
 def test_order_of_lines() -> None:
     """The first net has to be out of the way before the second one leaves at its height."""
     first, second = Wire(0, 10.0, [40.0]), Wire(1, 70.0, [10.0])
@@ -261,6 +278,33 @@ def test_order_of_lines() -> None:
     second, first = Wire(0, 70.0, [10.0]), Wire(1, 10.0, [40.0])
     assign([second, first])
     assert (first.track, second.track) == (0, 1)
+
+
+@pytest.mark.parametrize("many", [0, 5])
+def test_a_wire_is_cut_where_no_order_of_lines_helps(many: int) -> None:
+    """Each of two would have to be out of the way before the other one leaves."""
+    wires = [Wire(0, 10.0, [41.0]), Wire(1, 40.0, [11.0, 80.0])]
+    wires += [Wire(2 + n, 100.0 + 40 * n, [120.0 + 40 * n]) for n in range(many)]
+    assert assign(wires) == len(wires) == 3 + many
+    first, other, after = wires[0], wires[1], wires[-1]
+    assert (after.after, after.net, after.rights) == (first, 0, [41.0])
+    assert first.rights == [after.left] == [25.5]
+    tracks = [w.track for w in (first, other, after)]
+    assert tracks == sorted(tracks, key=lambda t: t or 0)
+    assert first.branches == after.branches == []
+
+
+def test_cut_wires_meet_in_the_picture() -> None:
+    """The two parts of a cut net have one line between them, at its height."""
+    drawing = Drawing(diagram(variant("quantizer-e8m0-fc-b4-bf16-turn")), "")
+    cut = [(k, w) for k, wires in enumerate(drawing.wires) for w in wires if w.after is not None]
+    assert cut
+    text = drawing.svg()
+    for k, wire in cut:
+        x, start = (
+            drawing.track0[k] + (w.track or 0) * TRACK for w in (wire, wire.after) if w is not None
+        )
+        assert f'd="M{start:g} {wire.left:g}L{x:g} {wire.left:g}"/>' in text
 
 
 def test_branches() -> None:
