@@ -8,7 +8,7 @@ become registers. Equal parts that do not depend on each other are folded into o
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,9 +36,9 @@ GATES = 12
 comparisons, choices and arithmetic; another one is one box."""
 
 
-def _label(name: str) -> str:
+def _label(name: str, names: Container[str]) -> str:
     """A name for a net, none if it says nothing."""
-    return "" if name.endswith("payload") else stem(name)
+    return "" if name.endswith("payload") else stem(name, names)
 
 
 @dataclass
@@ -129,12 +129,12 @@ class Reader:
         """Name of the field of a bit of a port, and what tells it from its equals."""
         known = self.fields.get(port) or self.design.fields.get(port)
         if not known or self.by_gates:
-            return stem(port), port
+            return stem(port, self.design.ports), port
         for name, count, width in known:
             if bit < count * width:
                 return name, f"{name}{bit // width}"
             bit -= count * width
-        return stem(port), port
+        return stem(port, self.design.ports), port
 
     def _source(self, driver: Driver) -> tuple[str, str, str] | None:
         """Box, label and tag of what drives a bit; None if it is control."""
@@ -160,17 +160,19 @@ class Reader:
             return self._through(driver)
         key = self._part(driver.name)
         name, tag = part.field(driver.port, driver.bit)
-        return key, _label(name), f"{driver.name} {tag}"
+        return key, _label(name, part.names(driver.port)), f"{driver.name} {tag}"
 
     def _through(self, driver: Driver) -> tuple[str, str, str] | None:
         """The bar of a bit that comes out of a stage."""
         part = self.design.parts[driver.name]
         name, tag = part.field("i_payload", driver.bit)
+        own = stem(name, part.names("i_payload"))
         before = self.design.part_input(driver.name, "i_payload", driver.bit)
         if before is None:
             return None
-        if before.kind == "cell" or stem(name) in self._made(driver.name):
-            key, label, tag = f"bar {part.label} {stem(name)}", _label(name), name
+        if before.kind == "cell" or own in self._made(driver.name):
+            key, tag = f"bar {part.label} {own}", name
+            label = _label(name, part.names("i_payload"))
         else:
             found = self._source(before)
             if found is None:
@@ -184,11 +186,12 @@ class Reader:
         """Fields of a stage that gates make, though bits of them may come from elsewhere."""
         if stage not in self.made:
             part = self.design.parts[stage]
+            names = part.names("i_payload")
             self.made[stage] = set()
             for bit in range(part.payload_bits):
                 before = self.design.part_input(stage, "i_payload", bit)
                 if before is not None and before.kind == "cell":
-                    self.made[stage].add(stem(part.field("i_payload", bit)[0]))
+                    self.made[stage].add(stem(part.field("i_payload", bit)[0], names))
         return self.made[stage]
 
     def _part(self, name: str) -> str:
@@ -214,7 +217,7 @@ class Reader:
 
     def _terminal(self, port: str) -> str:
         """Name of the terminal of a port of the unit."""
-        return re.sub(r"_(payload|tdata|tlast)$", "", stem(port))
+        return re.sub(r"_(payload|tdata|tlast)$", "", stem(port, self.design.ports))
 
     def _sink(self, sink: Driver) -> tuple[str, str, str] | None:
         """Box, field and tag of a bit that something drives; None for control and idle stages."""
@@ -233,7 +236,8 @@ class Reader:
             out = Driver("part", sink.name, "o_payload", sink.bit)
             return self._through(out) if out in self.taken else None
         name, tag = part.field(sink.port, sink.bit)
-        return self._part(sink.name), _label(name), f"{sink.name} {tag}"
+        label = _label(name, part.names(sink.port))
+        return self._part(sink.name), label, f"{sink.name} {tag}"
 
     def _take(self, sink: Driver) -> None:
         """Add the nets that lead to a bit."""

@@ -46,6 +46,7 @@ class Part:
     unit: wiring.Component
     connections: dict[str, list[Any]]
     fields: dict[str, list[tuple[str, int, int]]] = field(default_factory=dict)
+    _names: dict[str, set[str]] = field(default_factory=dict)
 
     @property
     def is_stage(self) -> bool:
@@ -74,6 +75,13 @@ class Part:
                 return name, f"{name}.{bit // width}"
             bit -= count * width
         return port, port
+
+    def names(self, port: str) -> set[str]:
+        """All that a field of a port, or the port, stands among."""
+        if port not in self._names:
+            own = {name for name, *_ in self.fields.get(port, ())}
+            self._names[port] = own or set(self.connections)
+        return self._names[port]
 
 
 def _fields(unit: wiring.Component) -> dict[str, list[tuple[str, int, int]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -60,9 +60,18 @@ class Diagram:
         return sha256(text.encode()).hexdigest()[:16]
 
 
-def stem(name: str) -> str:
-    """A name without the number at its end."""
-    return re.sub(r"(?<=[a-z])_?\d+(_\d+)*$", "", name)
+def stem(name: str, names: Container[str]) -> str:
+    """A name without the number at its end, if it is one of equal members, counted from 0.
+
+    Args:
+        name: of a port or a field.
+        names: of all that it stands among. Without a 0 there, numbers tell different things apart.
+    """
+    number = re.search(r"(?<=[a-z])_?\d+(_\d+)*$", name)
+    if number is None:
+        return name
+    own = name[: number.start()]
+    return own if own + re.sub(r"\d+", "0", number[0]) in names else name
 
 
 def bits_of(tags: Iterable[str]) -> str:

@@ -314,8 +314,20 @@ def test_branches() -> None:
 
 
 def test_stem() -> None:
-    names = ["x3", "keys_12", "element0_3", "n1", "scale", "2", "s_axis"]
-    assert [stem(n) for n in names] == ["x", "keys", "element", "n", "scale", "2", "s_axis"]
+    names = ["x0", "x3", "keys_0", "keys_12", "element0_0", "element0_3", "scale", "2", "s_axis"]
+    assert [stem(n, names) for n in names] == [
+        *("x", "x", "keys", "keys", "element", "element", "scale", "2", "s_axis")
+    ]
+    names = ["n1", "n7", "reach2", "reach3", "x_1", "only6"]
+    assert [stem(n, names) for n in names] == names, "no 0: not members of an array"
+
+
+def test_numbers_that_tell_things_apart_stay() -> None:
+    nets = named("vote-pop").diagram().nets
+    reached = [n for n in nets if n.label.startswith("reach")]
+    assert [(n.label, n.bits, *n.sinks) for n in reached] == [
+        (f"reach{k}", "1", f"port reach{k}") for k in (2, 3, 4)
+    ]
 
 
 def test_text_width_grows() -> None:
