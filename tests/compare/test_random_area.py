@@ -12,7 +12,7 @@ LIMITS_GE = {
 """`make exhaustive` checks all of them."""
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_one_round_per_cycle() -> None:
     """Four random bits, 27 cycles a block."""
     check_limit(*next(iter(LIMITS_GE.items())))

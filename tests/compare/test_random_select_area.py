@@ -13,7 +13,7 @@ LIMITS_GE = {
 """`make exhaustive` checks all of them."""
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_votes() -> None:
     """Four random bits, 27 cycles a block."""
     name = "quantizer-ue5m3-top2-sr4-b16-bf16-r1"

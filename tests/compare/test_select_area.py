@@ -15,7 +15,7 @@ LIMITS_GE = {
 """Candidates in turn, and side by side; `make exhaustive` checks all of them."""
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_candidates_in_turn() -> None:
     """The largest of those that take turns."""
     check_limit(*next(iter(LIMITS_GE.items())))

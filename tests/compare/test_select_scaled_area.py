@@ -20,7 +20,7 @@ SMALL = {"quantizer-ue4m3-4o6-pz-h-b2-bf16-turn": 8000}
 """What `make test` checks."""
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_smallest_block() -> None:
     """What a block costs once."""
     check_limit(*next(iter(SMALL.items())))
