@@ -1,7 +1,7 @@
 """Directed blocks: the floats at which a decision of the specification changes.
 
-Points come from the formats' values alone; no code is computed here, so a mistake in an encoder
-cannot hide its own test cases.
+Points come from the formats' values alone: no encoder is called, and a pattern counts only if its
+value and the next one say so, so that a mistake in an encoder cannot hide its own test cases.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """What the matrices of many variants run of each: all words through the C++ driver.
 
 The protocol tests of cocotb take most of the time of `cocotb_tests.simulate.simulate`; they run for
-each kind of design in the tests and in the jobs of one variant. Here the driver runs as many words
-in a tenth of that.
+each kind of design in the tests. Here the driver runs as many words, with pauses of its own.
 """
 
 from __future__ import annotations
