@@ -8,7 +8,6 @@ and compared with the Verilated unit pattern by pattern (`exhaustive.cpp`).
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
 import tempfile
@@ -19,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cocotb_tests import toolchain
+from cocotb_tests import compiling, toolchain
 from emulator.errors import MismatchError, ToolError
 from emulator.formats import Format
 from emulator.recipes import Recipe
@@ -34,6 +33,7 @@ Segments = list[tuple[int, int]]
 """First pattern and result of each run of equal results, in order."""
 
 _SOURCE = Path(__file__).with_name("exhaustive.cpp")
+_SOURCES = (_SOURCE, Path(compiling.__file__))
 
 
 def steps(function: Callable[[int], int], first: int, last: int) -> Segments:
@@ -228,7 +228,12 @@ def space(
     }[unit]
     defines = {"LANES": str(lanes), "IN_BITS": str(variant.input.width), **ports}
     main = "".join(f"#define {k} {v}\n" for k, v in defines.items()) + f'#include "{_SOURCE}"\n'
-    relevant = [text, main, _SOURCE.read_text(), repr(sorted(toolchain.versions().items()))]
+    relevant = [
+        text,
+        main,
+        *(file.read_text() for file in _SOURCES),
+        repr(sorted(toolchain.versions().items())),
+    ]
     key = hashlib.sha256("\0".join(relevant).encode()).hexdigest()[:16]
     home = (folder or toolchain.build_root() / "exhaustive").resolve()
     program = home / f"{unit}-{variant.module}-{key}"
@@ -243,7 +248,6 @@ def build_walk(program: Path, top: str, verilog: str, main: str, *, wide: bool) 
     work = Path(tempfile.mkdtemp(prefix=".walk-", dir=program.parent))
     try:
         (work / "unit.v").write_text(verilog)
-        (work / "main.cpp").write_text(main)
         command = ["verilator", "-cc", "--exe", "--prefix", "Vtop", "-O3", "--no-timing"]
         command += ["--output-split", "0", "-Wno-lint", "-Wno-style", "--x-initial", "unique"]
         command += [
@@ -254,10 +258,9 @@ def build_walk(program: Path, top: str, verilog: str, main: str, *, wide: bool) 
             "--top-module",
             top,
         ]
-        command += ["-Mdir", str(work), "-o", "walk", "unit.v", str(work / "main.cpp")]
+        command += ["-Mdir", str(work), "-o", "walk", "unit.v", str(work / "sim_main.cpp")]
         toolchain.run(command, f"verilator on {top}", cwd=work)
-        jobs = "-j1" if "PYTEST_XDIST_WORKER" in os.environ else "-j2"
-        toolchain.run(["make", jobs, "-f", "Vtop.mk"], f"compiling {top}", cwd=work)
+        compiling.compile_program(work, main, top)
         (work / "walk").replace(program)
     finally:
         shutil.rmtree(work, ignore_errors=True)

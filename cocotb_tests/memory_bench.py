@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import tempfile
@@ -15,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from cocotb_tests import toolchain
+from cocotb_tests import compiling, toolchain
 from emulator.errors import ToolError
 from emulator.layout import Words
 from rtl.tensor_quantizer_variant import TensorQuantizerVariant
@@ -193,7 +192,8 @@ def build(
         verilog = variant.verilog() if verilog is None else verilog
         top, parts = top or variant.module, [verilog.encode()]
     digest = hashlib.sha256()
-    for part in (*parts, *(file.read_bytes() for file in (DRIVER, Path(__file__)))):
+    sources = (DRIVER, Path(__file__), Path(compiling.__file__))
+    for part in (*parts, *(file.read_bytes() for file in sources)):
         digest.update(part)
     versions = sorted(toolchain.versions(yosys=False).items())
     digest.update(repr((versions, variant.ports, top)).encode())
@@ -225,12 +225,10 @@ def _build_into(home: Path, verilog: str | Path, variant: TensorQuantizerVariant
             path = work / f"{top}.v"
             path.write_text(verilog, encoding="utf-8")
         toolchain.check_ports(toolchain.dut_ports(path, top), variant.ports, f"{path.name}: {top}")
-        (work / "sim_main.cpp").write_text(f'{widths(variant)}#include "{DRIVER}"\n')
         command: Sequence[str] = ["verilator", *FLAGS, "--top-module", top, "-o", "memory"]
         command = [*command, "-Mdir", str(work), f"-I{path.parent}", str(path)]
         toolchain.run([*command, str(work / "sim_main.cpp")], f"verilator on {top}", cwd=work)
-        jobs = "-j1" if "PYTEST_XDIST_WORKER" in os.environ else "-j2"
-        toolchain.run(["make", jobs, "-f", "Vtop.mk"], f"compiling the model of {top}", cwd=work)
+        compiling.compile_program(work, f'{widths(variant)}#include "{DRIVER}"\n', top)
         finished = work / "finished"
         finished.mkdir()
         (work / "memory").replace(finished / "memory")

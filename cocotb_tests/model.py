@@ -9,14 +9,13 @@ the model several times and would call for a second build.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from cocotb_tests import toolchain
+from cocotb_tests import compiling, toolchain
 from emulator.errors import ToolError
 from rtl.variant import Device
 
@@ -92,7 +91,7 @@ def build(
 def _key(files: list[Path], variant: Device, top: str, wave: str) -> str:
     """Hash of everything that decides the executable."""
     digest = hashlib.sha256()
-    for file in [*files, DRIVER, Path(__file__)]:
+    for file in [*files, DRIVER, Path(__file__), Path(compiling.__file__)]:
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     versions = toolchain.versions(yosys=False)
     digest.update(
@@ -113,7 +112,7 @@ def _build_into(home: Path, path: Path, variant: Device, top: str, wave: str) ->
     try:
         public = [f'public_flat_rw -module "{top}" -var "{port}"' for port in variant.ports]
         (work / "ports.vlt").write_text("\n".join(["`verilator_config", *public, ""]))
-        (work / "sim_main.cpp").write_text(
+        main = (
             f"#define IN_BYTES {variant.input_layout.nbytes}\n"
             f"#define OUT_BYTES {variant.output_layout.nbytes}\n"
             f"#define LAST_BIT {-1 if variant.last_bit is None else variant.last_bit}\n"
@@ -135,9 +134,7 @@ def _build_into(home: Path, path: Path, variant: Device, top: str, wave: str) ->
         command += ["-LDFLAGS", f"-Wl,-rpath,{libs} -L{libs} -lcocotbvpi_verilator"]
         command += ["ports.vlt", str(path.resolve()), str(work / "sim_main.cpp")]
         toolchain.run(command, f"verilator on {path}", cwd=work)
-        jobs = "-j1" if "PYTEST_XDIST_WORKER" in os.environ else "-j2"
-        make = ["make", jobs, "-f", "Vtop.mk", f"VM_TRACE={int(bool(wave))}"]
-        toolchain.run(make, f"compiling the model of {path}", cwd=work)
+        compiling.compile_program(work, main, str(path), trace=bool(wave))
         finished = work / "finished"
         finished.mkdir()
         (work / top).replace(finished / top)

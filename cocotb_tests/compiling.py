@@ -1,0 +1,87 @@
+"""What Verilator has written -> a program, with as little compiling as possible.
+
+Most designs here are small: their compiler reads headers for longer than it translates the model.
+So driver and model become one source file, and the headers of Verilator's runtime and of the
+standard library are read once and kept, as the objects of the runtime are (`objcache`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+import shutil
+import tempfile
+from pathlib import Path
+
+from cocotb_tests import toolchain
+from emulator.errors import ToolError
+
+HEADERS = ("algorithm", "cinttypes", "cstdio", "cstdlib", "cstring", "ctime", "deque", "memory")
+RUNTIME_HEADERS = ("verilated.h", "verilated_vpi.h", "verilated_dpi.h")
+KEPT = "kept.h"
+
+
+def compile_program(work: Path, main: str, what: str, *, trace: bool = False) -> None:
+    """Compile and link a model and its driver to the program that ``verilator -o`` has named.
+
+    Args:
+        work: the folder that Verilator has written to, with the prefix ``Vtop`` and
+            ``sim_main.cpp`` as the file of its main program; that file is written here.
+        main: C++ text of the main program.
+        what: names the design in messages.
+        trace: whether the model can write waves.
+
+    Raises:
+        ToolError: if compiling fails.
+    """
+    model = sorted(path.name for path in work.glob("Vtop*.cpp"))
+    if not model:
+        raise ToolError(f"{what}: Verilator has left no C++ in {work}")
+    included = "".join(f'#include "{name}"\n' for name in model)
+    (work / "sim_main.cpp").write_text(included + main)
+    jobs = "-j1" if "PYTEST_XDIST_WORKER" in os.environ else "-j2"
+    make = ["make", jobs, "-f", "Vtop.mk", f"VM_TRACE={int(trace)}", "VK_OBJS="]
+    make.append(f"OPT_FAST=-include {shlex.quote(str(kept_header(work, make)))}")
+    toolchain.run(make, f"compiling the model of {what}", cwd=work)
+
+
+def kept_header(work: Path, make: list[str]) -> Path:
+    """A header beside which the compiler finds its precompiled form, made here once.
+
+    Compilers read the header itself where they cannot use what is kept.
+    """
+    dry = toolchain.run(
+        [*make, "-nB", "OBJCACHE=", "OPT_FAST=", "sim_main.o"],
+        "the makefile of the model",
+        cwd=work,
+    )
+    call = next(line for line in dry.splitlines() if "sim_main.cpp" in line)
+    left_out = ("-MMD", "-MP", "-c", "-o", "sim_main.o")
+    words = [w for w in shlex.split(call) if w not in left_out and not w.endswith("sim_main.cpp")]
+    text = "".join(f'#include "{name}"\n' for name in RUNTIME_HEADERS)
+    text += "".join(f"#include <{name}>\n" for name in HEADERS)
+    versions = sorted(toolchain.versions(yosys=False).items())
+    key = hashlib.sha256(repr((words, text, versions)).encode()).hexdigest()[:16]
+    home = toolchain.build_root().resolve() / "objcache" / f"headers-{key}"
+    if not (home / KEPT).is_file():
+        _keep(home, words, text)
+    return home / KEPT
+
+
+def _keep(home: Path, compiler: list[str], text: str) -> None:
+    """Precompile in a temporary folder and rename it once complete."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=".headers-", dir=home.parent))
+    try:
+        (work / KEPT).write_text(text)
+        command = [*compiler, "-x", "c++-header", "-o", f"{KEPT}.gch", KEPT]
+        toolchain.run(command, "precompiling the headers of Verilator", cwd=work)
+        try:
+            work.replace(home)
+        except OSError:
+            # Another process has kept the same headers in the meantime.
+            if not (home / KEPT).is_file():
+                raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
