@@ -21,8 +21,8 @@ from rtl.tensor_quantizer_variant import TensorQuantizerVariant
 
 DRIVER = Path(__file__).with_name("memory_driver.cpp")
 FLAGS = ["-cc", "--exe", "--prefix", "Vtop", "-O3", "--no-timing", "--x-initial", "unique"]
-# Short functions compile faster; see `model.py`.
-FLAGS += ["--output-split", "0", "--output-split-cfuncs", "500"]
+# Short functions and one copy of each lane compile faster; see `model.py`.
+FLAGS += ["--output-split", "0", "--output-split-cfuncs", "500", "--inline-mult", "1"]
 FLAGS += ["-Wno-fatal", "-Wno-lint", "-Wno-style", "-CFLAGS", "-O1"]
 ALWAYS = 256
 """The chance, of 256, of a side that never pauses."""
