@@ -37,10 +37,10 @@ CHUNK_WORDS = 250_000
 """At most so many words in a chunk, so that a million of them meets every pause pattern."""
 
 PAUSES = (
-    {},
     {"valid": 160, "ready": 160},
     {"valid": 128, "ready": ALWAYS, "hold": 16},
     {"valid": ALWAYS, "ready": 96, "hold": 16},
+    {},
 )
 """Pause patterns of the driver, taken in turn for the chunks of a long stimulus."""
 

@@ -23,9 +23,9 @@ pytestmark = pytest.mark.slow
 def test_quantizer() -> None:
     """Bits, order, reset, latency and interval (spec §12.3 to §12.5, §25.1 to §25.8)."""
     report = simulate(
-        variant("quantizer-peer-torchao-nvfp4-1level-b2-bf16"), blocks=20_000, bulk_blocks=20_000
+        variant("quantizer-peer-torchao-nvfp4-1level-b2-bf16"), blocks=2_000, bulk_blocks=20_000
     )
-    assert report.cocotb_words >= 40_000 and report.driver_words >= 20_000
+    assert report.cocotb_words >= 4_000 and report.driver_words >= 20_000
     assert (report.latency, report.interval) == (3, 1)
 
 

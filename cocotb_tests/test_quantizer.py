@@ -17,8 +17,9 @@ from rtl.verilog import to_verilog
 
 pytestmark = pytest.mark.slow
 
-COCOTB_BLOCKS = 20_000
-DRIVER_BLOCKS = 1_000_000
+COCOTB_BLOCKS = 2_000
+DRIVER_BLOCKS = 100_000
+"""In the recorded spaces 20,000 and a million, see `tests.exhaustive_protocol`."""
 
 
 PLAIN = [v.name for v in QuantizerVariant.defaults() if v.recipe.tensor_scale is None]

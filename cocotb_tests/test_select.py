@@ -21,7 +21,7 @@ from tests.rtl.mutants import SELECT_MUTANTS, select_mutant_verilog
 
 pytestmark = pytest.mark.slow
 
-BLOCKS = 20_000
+BLOCKS = 2_000
 SIDE = "quantizer-ue4m3-3c-b4-bf16"
 TURN = "quantizer-ue4m3-3c-b4-bf16-turn"
 
@@ -37,8 +37,8 @@ def driver(verilog: str, name: str, folder: Path) -> BulkModel:
 def test_protocol_and_bits(name: str) -> None:
     """Directed words, equal errors among them, and random ones, with pauses (spec §12, §15)."""
     v = quantizer(name)
-    report = simulate(v, blocks=BLOCKS, bulk_blocks=100_000)
-    assert report.cocotb_words >= 2 * BLOCKS and report.driver_words >= 100_000
+    report = simulate(v, blocks=BLOCKS, bulk_blocks=20_000)
+    assert report.cocotb_words >= 2 * BLOCKS and report.driver_words >= 20_000
     assert (report.latency, report.interval) == (v.latency, v.interval)
     assert any(r.stimulus.startswith("choices") for r in report.results)
 

@@ -30,8 +30,8 @@ TURN = "quantizer-ue4m3-3c-h-b2-bf16-turn"
 def test_protocol_and_bits() -> None:
     """Directed words, equal errors among them, and random ones, with pauses (spec §12, §15)."""
     v = quantizer("quantizer-ue4m3-4o6-pz-h-b4-bf16-turn")
-    report = simulate(v, blocks=20_000, bulk_blocks=50_000)
-    assert report.cocotb_words >= 40_000 and report.driver_words >= 50_000
+    report = simulate(v, blocks=2_000, bulk_blocks=20_000)
+    assert report.cocotb_words >= 4_000 and report.driver_words >= 20_000
     assert (report.latency, report.interval) == (v.latency, v.interval) == (4, 2)
     assert {"equal", "candidates", "clamped", "ties"} <= {r.stimulus for r in report.results}
 

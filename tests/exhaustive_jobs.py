@@ -22,6 +22,7 @@ from emulator.stimulus import stimulus, stimulus_names
 from tests import (
     codec_jobs,
     exhaustive_codecs,
+    exhaustive_defaults,
     exhaustive_dot_area,
     exhaustive_dots,
     exhaustive_epilogue,
@@ -387,4 +388,5 @@ def jobs() -> list[Job]:
     found += exhaustive_vote_scaled.jobs()
     found += exhaustive_memory.jobs() + exhaustive_dot_area.jobs()
     found += exhaustive_random.jobs() + exhaustive_codecs.jobs() + exhaustive_random_select.jobs()
-    return found + codec_jobs.jobs() + exhaustive_select.jobs() + second_jobs()
+    found += codec_jobs.jobs() + exhaustive_select.jobs() + exhaustive_defaults.jobs()
+    return found + second_jobs()

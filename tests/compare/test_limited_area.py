@@ -15,6 +15,7 @@ LIMITS_GE = {
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_table_form() -> None:
     """A choice for less than twice a quantizer without one."""
     check_limit(*next(iter(LIMITS_GE.items())))

@@ -13,6 +13,7 @@ LIMITS_GE = {
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_one_round_per_cycle() -> None:
     """Four random bits, 27 cycles a block."""
     check_limit(*next(iter(LIMITS_GE.items())))

@@ -14,6 +14,7 @@ LIMITS_GE = {
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_votes() -> None:
     """Four random bits, 27 cycles a block."""
     name = "quantizer-ue5m3-top2-sr4-b16-bf16-r1"

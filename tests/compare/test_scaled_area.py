@@ -18,6 +18,7 @@ LIMITS_GE = {
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", LIMITS_GE)
 def test_block_16_quantizer_in_osu018_cells(name: str) -> None:
     """Handshake, special and subnormal numbers included, median of all scripts."""

@@ -16,6 +16,7 @@ LIMITS_GE = {
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_candidates_in_turn() -> None:
     """The largest of those that take turns."""
     check_limit(*next(iter(LIMITS_GE.items())))

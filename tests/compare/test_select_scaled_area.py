@@ -17,10 +17,11 @@ LIMITS_GE = {
 """Candidates in turn, and side by side."""
 
 SMALL = {"quantizer-ue4m3-4o6-pz-h-b2-bf16-turn": 8000}
-"""What `make test` checks."""
+"""What a block costs once."""
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_smallest_block() -> None:
     """What a block costs once."""
     check_limit(*next(iter(SMALL.items())))

@@ -15,6 +15,7 @@ LIMITS_GE = {
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_votes_of_the_second_largest() -> None:
     """The smallest of those that vote."""
     check_limit(*next(iter(LIMITS_GE.items())))

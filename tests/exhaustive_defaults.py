@@ -1,0 +1,65 @@
+"""Jobs of `make exhaustive` at full length, of which `make test` runs a part."""
+
+from __future__ import annotations
+
+from rtl.variants import QuantizerVariant
+from tests.exhaustive import HARDWARE, Job
+
+HERE = "tests.exhaustive_defaults"
+BLOCKS = 20_000
+RANDOM = 1_000_000
+
+DEFAULTS = tuple(v.name for v in QuantizerVariant.defaults())
+
+
+def protocol_unit(unit: int) -> int:
+    """A default quantizer: cocotb at full rate, with pauses and a reset, and a million blocks."""
+    from cocotb_tests.simulate import simulate
+    from rtl.variants import quantizer
+
+    report = simulate(quantizer(DEFAULTS[unit]), blocks=BLOCKS, bulk_blocks=RANDOM)
+    assert report.cocotb_words >= 2 * BLOCKS and report.driver_words >= RANDOM, report
+    return report.cocotb_words + report.driver_words
+
+
+def limits() -> dict[str, int]:
+    """Areas in gate equivalents that no other job compares, by name of a quantizer."""
+    from tests.compare import test_scaled_area, test_select_scaled_area, test_vote_scaled_area
+
+    return (
+        test_scaled_area.LIMITS_GE | test_select_scaled_area.SMALL | test_vote_scaled_area.SMALL
+    )
+
+
+def area_unit(unit: int) -> int:
+    """An area against its limit."""
+    from tests.compare.limits import check_limit
+
+    check_limit(*list(limits().items())[unit])
+    return 1
+
+
+def jobs() -> list[Job]:
+    """The jobs, in the order of their record."""
+    areas = ("scaled", "select_scaled", "vote_scaled")
+    return [
+        Job(
+            "default quantizers, protocol and a million blocks",
+            "cocotb and Verilator with kernels",
+            "spec §12, §13.1",
+            f"{HERE}:protocol_unit",
+            (),
+            len(DEFAULTS),
+            sources=(*HARDWARE, "cocotb_tests/simulate.py", "cocotb_tests/tb_stream.py"),
+        ),
+        Job(
+            "areas of quantizers under a tensor scale and of smallest blocks, in OSU 0.18 um cells",
+            "synthesis with limits",
+            "spec §23",
+            f"{HERE}:area_unit",
+            (),
+            len(limits()),
+            len(limits()),
+            (*HARDWARE, "compare/*.py", *(f"tests/compare/test_{a}_area.py" for a in areas)),
+        ),
+    ]
