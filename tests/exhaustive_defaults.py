@@ -26,9 +26,7 @@ def limits() -> dict[str, int]:
     """Areas in gate equivalents that no other job compares, by name of a quantizer."""
     from tests.compare import test_scaled_area, test_select_scaled_area, test_vote_scaled_area
 
-    return (
-        test_scaled_area.LIMITS_GE | test_select_scaled_area.SMALL | test_vote_scaled_area.SMALL
-    )
+    return test_scaled_area.LIMITS_GE | test_select_scaled_area.SMALL | test_vote_scaled_area.SMALL
 
 
 def area_unit(unit: int) -> int:
