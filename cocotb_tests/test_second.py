@@ -41,9 +41,7 @@ HEAVY = {
     "quantizer-ue4m3-4o6-e6-h-b2-bf16-turn": 5,
     "quantizer-ue5m3-4o6-e5-hbf16-b2-bf16": 4,
     "quantizer-ue5m3-3c-e6-hbf16-b2-bf16-turn": 4,
-    "quantizer-ue4m3-top2-h-b2-bf16": 4,
     "quantizer-ue4m3-absmax-sr4-h-b2-bf16-r9": 4,
-    "quantizer-ue4m3-4o6-sr4-h-b2-bf16-turn-r9": 5,
 }
 """Variants that take long in Icarus: every so many words here, all in `make exhaustive`."""
 

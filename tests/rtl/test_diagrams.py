@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections import Counter
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from amaranth.hdl import Fragment
@@ -72,11 +75,23 @@ def named(name: str) -> Picture:
     return next(p for p in PICTURES if p.name == name)
 
 
-@pytest.mark.parametrize("picture", PICTURES, ids=NAMES)
-def test_pictures_show_the_design_of_today(picture: Picture) -> None:
+@functools.cache
+def made_of(name: str) -> Diagram:
+    """The diagram of a picture: elaborating the design takes longer than any test of it."""
+    return named(name).diagram()
+
+
+def grouped(names: Iterable[str]) -> list[Any]:
+    """Tests of one picture stay in one process, so that its diagram is made once."""
+    return [pytest.param(n, id=n, marks=pytest.mark.xdist_group(f"picture {n}")) for n in names]
+
+
+@pytest.mark.parametrize("name", grouped(NAMES))
+def test_pictures_show_the_design_of_today(name: str) -> None:
+    picture = named(name)
     text = (FOLDER / f"{picture.name}.svg").read_text("utf-8")
     known = re.findall(r"<desc>diagram ([0-9a-f]{16})</desc>", text)
-    assert known == [picture.diagram().digest], f"{picture.name} is stale: run make pictures"
+    assert known == [made_of(name).digest], f"{name} is stale: run make pictures"
     assert f"<title>{title(picture.variant, picture.unit)}</title>" in text
 
 
@@ -170,11 +185,11 @@ def carries(made: Diagram, unit: wiring.Component) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [p.name for p in PICTURES if p.least == 1 and (not p.unit or p.name == WITH_STAGES)]
+    "name",
+    grouped(p.name for p in PICTURES if p.least == 1 and (not p.unit or p.name == WITH_STAGES)),
 )
 def test_nets_carry_what_ports_and_stages_hold(name: str) -> None:
-    picture = named(name)
-    carries(picture.diagram(), part(picture))
+    carries(made_of(name), part(named(name)))
 
 
 @pytest.mark.parametrize("name", [*FAMILIES, *TURNS])
@@ -256,10 +271,12 @@ def readable(made: Diagram) -> None:
                     assert abs(a.left - y) > 3 or ends[0] < ends[1], (a, b)
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if n not in SLOW])
+@pytest.mark.parametrize("name", grouped(n for n in NAMES if n not in SLOW))
 def test_pictures_are_readable(name: str) -> None:
-    made = named(name).diagram()
+    made = made_of(name)
+    digest = made.digest
     readable(made)
+    assert made.digest == digest, "drawing changes nothing of what is drawn"
     boxes = [b for b in made.boxes.values() if b.kind in ("unit", "register", "port")]
     assert len(boxes) <= 12
 
