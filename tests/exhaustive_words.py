@@ -12,7 +12,7 @@ from pathlib import Path
 WORDS = 20_000
 """Words of each run, at least: directed ones and random ones."""
 
-RANDOM = 50_000
+RANDOM = 10_000
 """Random words on top."""
 
 
