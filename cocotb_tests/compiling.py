@@ -12,9 +12,10 @@ import os
 import shlex
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-from cocotb_tests import toolchain
+from cocotb_tests import toolchain, tools
 from emulator.errors import ToolError
 
 HEADERS = ("algorithm", "cinttypes", "cstdio", "cstdlib", "cstring", "ctime", "deque", "memory")
@@ -59,13 +60,25 @@ def kept_header(work: Path, make: list[str]) -> Path:
     call = next(line for line in dry.splitlines() if "sim_main.cpp" in line)
     left_out = ("-MMD", "-MP", "-c", "-o", "sim_main.o")
     words = [w for w in shlex.split(call) if w not in left_out and not w.endswith("sim_main.cpp")]
-    text = "".join(f'#include "{name}"\n' for name in RUNTIME_HEADERS)
-    text += "".join(f"#include <{name}>\n" for name in HEADERS)
-    versions = sorted(toolchain.versions(yosys=False).items())
-    key = hashlib.sha256(repr((words, text, versions)).encode()).hexdigest()[:16]
-    home = toolchain.build_root().resolve() / "objcache" / f"headers-{key}"
+    return precompiled(words, (*RUNTIME_HEADERS, *HEADERS), toolchain.versions(yosys=False))
+
+
+def precompiled(compiler: list[str], headers: Sequence[str], versions: dict[str, str]) -> Path:
+    """A header that includes others, beside its precompiled form; it goes behind ``-include``.
+
+    Args:
+        compiler: the C++ compiler with all flags that the program is compiled with.
+        headers: names of the headers.
+        versions: of what decides their content.
+
+    Raises:
+        ToolError: if they do not compile.
+    """
+    text = "".join(f"#include <{name}>\n" for name in headers)
+    key = hashlib.sha256(repr((compiler, text, sorted(versions.items()))).encode()).hexdigest()
+    home = tools.build_root().resolve() / "objcache" / f"headers-{key[:16]}"
     if not (home / KEPT).is_file():
-        _keep(home, words, text)
+        _keep(home, compiler, text)
     return home / KEPT
 
 
@@ -76,7 +89,7 @@ def _keep(home: Path, compiler: list[str], text: str) -> None:
     try:
         (work / KEPT).write_text(text)
         command = [*compiler, "-x", "c++-header", "-o", f"{KEPT}.gch", KEPT]
-        toolchain.run(command, "precompiling the headers of Verilator", cwd=work)
+        tools.run(command, "precompiling the headers of the simulator", cwd=work, bare=True)
         try:
             work.replace(home)
         except OSError:

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cocotb_tests import tools
+from cocotb_tests import compiling, tools
 from cocotb_tests.model import DRIVER, Model
 from cocotb_tests.toolchain import Ports, check_ports
 from emulator.errors import FileFormatError, ToolError
@@ -29,6 +29,7 @@ from rtl.variant import Device
 CHILD = Path(__file__).with_name("cxxrtl_child.py")
 SHIM = Path(__file__).with_name("cxxrtl_model")
 FLAGS = ("-std=c++17", "-O1", "-w")
+HEADERS = ("cxxrtl/cxxrtl.h", *compiling.HEADERS)
 
 
 @dataclass(frozen=True)
@@ -213,9 +214,10 @@ def _build_into(
         (work / "main.cpp").write_text(main, "utf-8")
         finished = work / "finished"
         finished.mkdir()
-        folders = (work, *includes, include_folder())
-        command = [tools.compiler(), *FLAGS, *(f"-I{f}" for f in folders), str(work / "main.cpp")]
-        command += ["-o", str(finished / design.top)]
+        compiler = [tools.compiler(), *FLAGS, f"-I{include_folder()}"]
+        kept = compiling.precompiled(compiler, HEADERS, versions())
+        command = [*compiler, *(f"-I{f}" for f in (work, *includes)), "-include", str(kept)]
+        command += [str(work / "main.cpp"), "-o", str(finished / design.top)]
         done = subprocess.run(command, capture_output=True, text=True, errors="replace")
         if done.returncode:
             errors = [line for line in done.stderr.splitlines() if "error" in line]

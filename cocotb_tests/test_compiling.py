@@ -17,7 +17,7 @@ MAKE = ["make", "-f", "Vtop.mk", "VM_TRACE=0", "VK_OBJS="]
 @pytest.fixture
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What Verilator makes of a wire, with a build folder of its own."""
-    monkeypatch.setattr(compiling.toolchain, "build_root", lambda: tmp_path / "build")
+    monkeypatch.setenv("FINESCALE_BUILD", str(tmp_path / "build"))
     text = "module top(input [3:0] x, output [3:0] y); assign y = x; endmodule\n"
     (tmp_path / "wire.v").write_text(text)
     work = tmp_path / "work"
