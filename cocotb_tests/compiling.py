@@ -12,7 +12,8 @@ import os
 import shlex
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from cocotb_tests import toolchain, tools
@@ -57,7 +58,9 @@ def kept_header(work: Path, make: list[str]) -> Path:
         "the makefile of the model",
         cwd=work,
     )
-    call = next(line for line in dry.splitlines() if "sim_main.cpp" in line)
+    call = next((line for line in dry.splitlines() if "sim_main.cpp" in line), None)
+    if call is None:
+        raise ToolError(f"the makefile of the model in {work} does not compile sim_main.cpp")
     left_out = ("-MMD", "-MP", "-c", "-o", "sim_main.o")
     words = [w for w in shlex.split(call) if w not in left_out and not w.endswith("sim_main.cpp")]
     return precompiled(words, (*RUNTIME_HEADERS, *HEADERS), toolchain.versions(yosys=False))
@@ -78,23 +81,34 @@ def precompiled(compiler: list[str], headers: Sequence[str], versions: dict[str,
     key = hashlib.sha256(repr((compiler, text, sorted(versions.items()))).encode()).hexdigest()
     home = tools.build_root().resolve() / "objcache" / f"headers-{key[:16]}"
     if not (home / KEPT).is_file():
-        _keep(home, compiler, text)
+        with new_build(home, KEPT) as (_, finished):
+            (finished / KEPT).write_text(text)
+            command = [*compiler, "-x", "c++-header", "-o", f"{KEPT}.gch", KEPT]
+            what = "precompiling the headers of the simulator"
+            tools.run(command, what, cwd=finished, bare=True)
     return home / KEPT
 
 
-def _keep(home: Path, compiler: list[str], text: str) -> None:
-    """Precompile in a temporary folder and rename it once complete."""
+@contextmanager
+def new_build(home: Path, file: str) -> Iterator[tuple[Path, Path]]:
+    """Give a temporary folder to work in, and one inside it that on success becomes ``home``.
+
+    Nobody sees a ``home`` that is not complete. Where another process was faster its folder stays.
+
+    Args:
+        home: the folder to make.
+        file: what a complete one holds.
+    """
     home.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=".headers-", dir=home.parent))
+    work = Path(tempfile.mkdtemp(prefix=f".{home.name[:40]}-", dir=home.parent))
     try:
-        (work / KEPT).write_text(text)
-        command = [*compiler, "-x", "c++-header", "-o", f"{KEPT}.gch", KEPT]
-        tools.run(command, "precompiling the headers of the simulator", cwd=work, bare=True)
+        finished = work / "finished"
+        finished.mkdir()
+        yield work, finished
         try:
-            work.replace(home)
+            finished.replace(home)
         except OSError:
-            # Another process has kept the same headers in the meantime.
-            if not (home / KEPT).is_file():
+            if not (home / file).is_file():
                 raise
     finally:
         shutil.rmtree(work, ignore_errors=True)

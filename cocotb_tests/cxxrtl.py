@@ -12,7 +12,6 @@ import importlib.metadata
 import importlib.util
 import json
 import platform
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -207,13 +206,9 @@ def _build_into(
     home: Path, path: Path, design: Translated, main: str, includes: Sequence[Path]
 ) -> None:
     """Build in a temporary folder beside ``home`` and rename it once complete."""
-    home.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{design.top[:40]}-", dir=home.parent))
-    try:
+    with compiling.new_build(home, design.top) as (work, finished):
         (work / "design.cc").write_text(design.model, "utf-8")
         (work / "main.cpp").write_text(main, "utf-8")
-        finished = work / "finished"
-        finished.mkdir()
         compiler = [tools.compiler(), *FLAGS, f"-I{include_folder()}"]
         kept = compiling.precompiled(compiler, HEADERS, versions())
         command = [*compiler, *(f"-I{f}" for f in (work, *includes)), "-include", str(kept)]
@@ -222,11 +217,3 @@ def _build_into(
         if done.returncode:
             errors = [line for line in done.stderr.splitlines() if "error" in line]
             raise ToolError(f"compiling the model of {path} failed: {(errors or ['?'])[0]}")
-        try:
-            finished.replace(home)
-        except OSError:
-            # Another process has finished the same build in the meantime.
-            if not (home / design.top).is_file():
-                raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)

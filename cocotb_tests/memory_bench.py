@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -216,9 +215,7 @@ def widths(variant: TensorQuantizerVariant) -> str:
 
 def _build_into(home: Path, verilog: str | Path, variant: TensorQuantizerVariant, top: str) -> None:
     """Build in a temporary folder beside ``home`` and rename it once complete."""
-    home.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{top[:40]}-", dir=home.parent))
-    try:
+    with compiling.new_build(home, "memory") as (work, finished):
         if isinstance(verilog, Path):
             path = verilog.resolve()
         else:
@@ -229,14 +226,4 @@ def _build_into(home: Path, verilog: str | Path, variant: TensorQuantizerVariant
         command = [*command, "-Mdir", str(work), f"-I{path.parent}", str(path)]
         toolchain.run([*command, str(work / "sim_main.cpp")], f"verilator on {top}", cwd=work)
         compiling.compile_program(work, f'{widths(variant)}#include "{DRIVER}"\n', top)
-        finished = work / "finished"
-        finished.mkdir()
         (work / "memory").replace(finished / "memory")
-        try:
-            finished.replace(home)
-        except OSError:
-            # Another process has finished the same build in the meantime.
-            if not (home / "memory").is_file():
-                raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)

@@ -9,9 +9,7 @@ the model several times and would call for a second build.
 from __future__ import annotations
 
 import hashlib
-import shutil
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +24,7 @@ VERILATOR_FLAGS += ["--x-initial", "unique", "--timescale", "1ns/1ps"]
 VERILATOR_FLAGS += ["--output-split", "0"]
 # Short functions: compiling takes more than twice as long for a function of twice the length.
 VERILATOR_FLAGS += ["--output-split-cfuncs", "500"]
-# One copy of what lanes have in common: half the compiling, and no slower where there are many.
+# One copy of what lanes have in common: half the compiling where there are many of them.
 VERILATOR_FLAGS += ["--inline-mult", "1"]
 VERILATOR_FLAGS += ["-Wno-fatal", "-Wno-lint", "-Wno-style", "-Wno-STMTDLY"]
 
@@ -106,12 +104,10 @@ def _build_into(home: Path, path: Path, variant: Device, top: str, wave: str) ->
     """Build in a temporary folder beside ``home`` and rename it once complete."""
     import cocotb_tools.config
 
-    home.parent.mkdir(parents=True, exist_ok=True)
     if " " in f"{home}{toolchain.verilator_root()}{toolchain.ROOT}":
         raise ToolError(f"{home.parent}: make cannot build where a path contains a space")
     libs, share = cocotb_tools.config.libs_dir, cocotb_tools.config.share_dir
-    work = Path(tempfile.mkdtemp(prefix=f".{top[:40]}-", dir=home.parent))
-    try:
+    with compiling.new_build(home, top) as (work, finished):
         public = [f'public_flat_rw -module "{top}" -var "{port}"' for port in variant.ports]
         (work / "ports.vlt").write_text("\n".join(["`verilator_config", *public, ""]))
         main = (
@@ -137,14 +133,4 @@ def _build_into(home: Path, path: Path, variant: Device, top: str, wave: str) ->
         command += ["ports.vlt", str(path.resolve()), str(work / "sim_main.cpp")]
         toolchain.run(command, f"verilator on {path}", cwd=work)
         compiling.compile_program(work, main, str(path), trace=bool(wave))
-        finished = work / "finished"
-        finished.mkdir()
         (work / top).replace(finished / top)
-        try:
-            finished.replace(home)
-        except OSError:
-            # Another process has finished the same build in the meantime.
-            if not (home / top).is_file():
-                raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 COCOTB_BLOCKS = 2_000
 DRIVER_BLOCKS = 100_000
-"""In the recorded spaces 20,000 and a million, see `tests.exhaustive_protocol`."""
+"""In the recorded spaces 20,000 and a million, see `tests.exhaustive_defaults`."""
 
 
 PLAIN = [v.name for v in QuantizerVariant.defaults() if v.recipe.tensor_scale is None]
