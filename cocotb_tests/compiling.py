@@ -24,7 +24,9 @@ RUNTIME_HEADERS = ("verilated.h", "verilated_vpi.h", "verilated_dpi.h")
 KEPT = "kept.h"
 
 
-def compile_program(work: Path, main: str, what: str, *, trace: bool = False) -> None:
+def compile_program(
+    work: Path, main: str, what: str, *, wave: str = "", optimization: str = ""
+) -> None:
     """Compile and link a model and its driver to the program that ``verilator -o`` has named.
 
     Args:
@@ -32,7 +34,8 @@ def compile_program(work: Path, main: str, what: str, *, trace: bool = False) ->
             ``sim_main.cpp`` as the file of its main program; that file is written here.
         main: C++ text of the main program.
         what: names the design in messages.
-        trace: whether the model can write waves.
+        wave: ``vcd`` or ``fst`` if the model can write waves.
+        optimization: level for model and driver, not for the runtime, if not that of ``-CFLAGS``.
 
     Raises:
         ToolError: if compiling fails.
@@ -41,10 +44,13 @@ def compile_program(work: Path, main: str, what: str, *, trace: bool = False) ->
     if not model:
         raise ToolError(f"{what}: Verilator has left no C++ in {work}")
     included = "".join(f'#include "{name}"\n' for name in model)
-    (work / "sim_main.cpp").write_text(included + main)
+    # Waves are asked for here and not by flags: the runtime's objects serve with and without them.
+    defined = f"#undef VM_TRACE\n#define VM_TRACE {int(bool(wave))}\n"
+    (work / "sim_main.cpp").write_text(defined + included + main)
     jobs = "-j1" if "PYTEST_XDIST_WORKER" in os.environ else "-j2"
-    make = ["make", jobs, "-f", "Vtop.mk", f"VM_TRACE={int(trace)}", "VK_OBJS="]
-    make.append(f"OPT_FAST=-include {shlex.quote(str(kept_header(work, make)))}")
+    make = ["make", jobs, "-f", "Vtop.mk", "VM_TRACE=0", "VM_TRACE_VCD=0", "VK_OBJS="]
+    header = kept_header(work, [*make, f"OPT_FAST={optimization}"])
+    make.append(f"OPT_FAST={optimization} -include {shlex.quote(str(header))}")
     toolchain.run(make, f"compiling the model of {what}", cwd=work)
 
 
@@ -54,7 +60,7 @@ def kept_header(work: Path, make: list[str]) -> Path:
     Compilers read the header itself where they cannot use what is kept.
     """
     dry = toolchain.run(
-        [*make, "-nB", "OBJCACHE=", "OPT_FAST=", "sim_main.o"],
+        [*make, "-nB", "OBJCACHE=", "sim_main.o"],
         "the makefile of the model",
         cwd=work,
     )

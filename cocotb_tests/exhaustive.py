@@ -250,17 +250,10 @@ def build_walk(program: Path, top: str, verilog: str, main: str, *, wide: bool) 
         (work / "unit.v").write_text(verilog)
         command = ["verilator", "-cc", "--exe", "--prefix", "Vtop", "-O3", "--no-timing"]
         command += ["--output-split", "0", "-Wno-lint", "-Wno-style", "--x-initial", "unique"]
-        command += [
-            "--x-assign",
-            "unique",
-            "-CFLAGS",
-            "-O2" if wide else "-O1",
-            "--top-module",
-            top,
-        ]
+        command += ["--x-assign", "unique", "-CFLAGS", "-O1", "--top-module", top]
         command += ["-Mdir", str(work), "-o", "walk", "unit.v", str(work / "sim_main.cpp")]
         toolchain.run(command, f"verilator on {top}", cwd=work)
-        compiling.compile_program(work, main, top)
+        compiling.compile_program(work, main, top, optimization="-O2" if wide else "")
         (work / "walk").replace(program)
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -132,5 +132,5 @@ def _build_into(home: Path, path: Path, variant: Device, top: str, wave: str) ->
         command += ["-LDFLAGS", f"-Wl,-rpath,{libs} -L{libs} -lcocotbvpi_verilator"]
         command += ["ports.vlt", str(path.resolve()), str(work / "sim_main.cpp")]
         toolchain.run(command, f"verilator on {path}", cwd=work)
-        compiling.compile_program(work, main, str(path), trace=bool(wave))
+        compiling.compile_program(work, main, str(path), wave=wave)
         (work / top).replace(finished / top)

@@ -13,7 +13,7 @@ from emulator.errors import ToolError
 from rtl.variants import variant
 
 MAIN = '#include "Vtop.h"\nint main() { Vtop m; m.x = 5; m.eval(); return m.y == 5 ? 0 : 1; }\n'
-MAKE = ["make", "-f", "Vtop.mk", "VM_TRACE=0", "VK_OBJS="]
+MAKE = ["make", "-f", "Vtop.mk", "VM_TRACE=0", "VM_TRACE_VCD=0", "VK_OBJS=", "OPT_FAST="]
 
 
 def gcc() -> bool:

@@ -48,7 +48,8 @@ def through(
     for key, value in toolchain.environment().items():
         monkeypatch.setenv(key, value)
     runner = get_runner("verilator")
-    flags = ["-Wno-fatal", "-Wno-lint", "-Wno-style", "--timescale", "1ns/1ps", "-CFLAGS", "-O0"]
+    # The compiler's flags are those of other models, so that the runtime is there already.
+    flags = ["-Wno-fatal", "-Wno-lint", "-Wno-style", "--timescale", "1ns/1ps", "-CFLAGS", "-O1"]
     names: dict[str, Any] = {"hdl_toplevel": v.module, "build_dir": folder / "build"}
     runner.build(sources=[design], build_args=flags, **names)
     results = runner.test(

@@ -21,7 +21,10 @@ from rtl.hierarchy import Hierarchy, ports_of
 from tests.hardware_docs import TEXT, Ports, Row, Section, sections
 from tests.hardware_widths import names, widths
 
-pytestmark = pytest.mark.xdist_group("hardware_docs")  # so that designs are made once
+pytestmark = [
+    pytest.mark.xdist_group("hardware_docs"),  # so that designs are made once
+    pytest.mark.filterwarnings("ignore:.*created but never used"),
+]
 
 SECTIONS = sections()
 SHOWN = {picture: section for section in SECTIONS for picture in section.pictures}
@@ -49,8 +52,6 @@ NAMES = {"stage_a": "stage", "rows8": "rows", "codes_packer": "packer"}
 """What the page calls a unit whose picture has another name."""
 TOP_NAMES = {"tensor_amax": "tensor-amax", "tensor_scale": "tensor-scale"}
 """What the page calls a whole design that is a part of another one, too."""
-
-pytestmark = pytest.mark.filterwarnings("ignore:.*created but never used")
 
 
 @dataclass

@@ -64,7 +64,7 @@ def candidates_of(quotient: Fraction, rule: str, fmt: Format, pz: bool) -> list[
     "name",
     [
         "quantizer-ue4m3-4o6-pz-h-b2-bf16-turn",
-        "quantizer-ue4m3-4o6-h256-b2-bf16-cutt",
+        "quantizer-ue4m3-4o6-hbf16-b2-bf16-cutt",
         "quantizer-ue5m3-6c-hbf16-b2-fp16-turn-cutastefo",
         "quantizer-ue4m3-3c-pz-hp2-b2-fp32-turn-cuteo",
     ],
