@@ -52,11 +52,13 @@ class Heights:
         self.step: dict[Segment, float] = {}
         self.weight: dict[Segment, float] = {}
         self._together: dict[Item, list[Item]] = {}
+        self._apart: dict[tuple[Item, Item], float] = {}
         items = [item for column in columns.columns for item in column]
         self._number = {item: i for i, item in enumerate(items)}
         for column in columns.columns:
             for a, b in pairwise(column):
                 self.above[b], self.below[a] = a, b
+                self._apart[a, b] = self._distance(a, b)
         for segments in columns.segments:
             for s in segments:
                 self.touching.setdefault(s.left, []).append(s)
@@ -75,7 +77,8 @@ class Heights:
                 for _ in range(ROUNDS):
                     if not any([self._improve(item) for item in order]):
                         break
-                found.append((round(self._cost(set(items)), 3), [item.y for item in items]))
+                cost = self._cost(self._segments(set(items)))
+                found.append((round(cost, 3), [item.y for item in items]))
         for item, y in zip(items, min(found, key=lambda f: f[0])[1], strict=True):
             item.y = y
 
@@ -85,13 +88,13 @@ class Heights:
             height = 0.0
             for item in column:
                 if item in self.above:
-                    height += self._apart(self.above[item], item)
+                    height += self._apart[self.above[item], item]
                 item.y = height
             for item in column:
                 item.y -= height * share
 
     @staticmethod
-    def _apart(a: Item, b: Item) -> float:
+    def _distance(a: Item, b: Item) -> float:
         """Least distance between the middles of neighbours."""
         kinds = {i.box.kind if i.box is not None else "" for i in (a, b)}
         gap = PITCH if "bar" in kinds else PITCH - PORT if kinds == {"port"} else GAP
@@ -107,10 +110,12 @@ class Heights:
         far = sum(i.box is None or i.box.kind == "bar" for i in (s.left, s.right))
         return (1.0, 2.0, 4.0)[far]
 
-    def _cost(self, items: set[Item]) -> float:
-        seen = {s for item in items for s in self.touching.get(item, ())}
+    def _segments(self, items: set[Item]) -> set[Segment]:
+        return {s for item in items for s in self.touching.get(item, ())}
+
+    def _cost(self, segments: set[Segment]) -> float:
         cost = 0.0
-        for s in seen:
+        for s in segments:
             bend = abs(s.right.y - s.left.y + self.step[s])
             if bend > 0.01:
                 cost += self.weight[s] * (bend + KINK)
@@ -161,6 +166,7 @@ class Heights:
         """
         left = [(member, member.y + delta) for member in group]
         moves: dict[Item, float] = {}
+        taken: dict[int, float] = {}
         toward = self.below if delta > 0 else self.above
         while left:
             item, y = left.pop()
@@ -168,24 +174,28 @@ class Heights:
             if (delta > 0 and y <= known) or (delta < 0 and y >= known):
                 continue
             if whole:
-                left += [
-                    (other, other.y + y - item.y)
-                    for other in self._straight(item)
-                    if other is not item and other not in moves
-                ]
+                straight, far = self._straight(item), y - item.y
+                # Once is enough for all that are straight with each other and go equally far.
+                if abs(taken.get(id(straight), 0.0) - far) > 1e-9:
+                    taken[id(straight)] = far
+                    left += [
+                        (other, other.y + far)
+                        for other in straight
+                        if other is not item and other not in moves
+                    ]
             moves[item] = y
             other = toward.get(item)
             if other is not None:
                 pair = (item, other) if delta > 0 else (other, item)
-                limit = y + self._apart(*pair) * (1 if delta > 0 else -1)
+                limit = y + self._apart[pair] * (1 if delta > 0 else -1)
                 if (delta > 0 and limit > other.y) or (delta < 0 and limit < other.y):
                     left.append((other, limit))
-        items = set(moves)
-        cost = self._cost(items)
-        before = {item: item.y for item in items}
+        segments = self._segments(set(moves))
+        cost = self._cost(segments)
+        before = {item: item.y for item in moves}
         for item, y in moves.items():
             item.y = y
-        if self._cost(items) < cost - 1e-6:
+        if self._cost(segments) < cost - 1e-6:
             self._together.clear()
             return True
         for item, y in before.items():
