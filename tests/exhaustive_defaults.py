@@ -38,7 +38,10 @@ def area_unit(unit: int) -> int:
 
 def jobs() -> list[Job]:
     """The jobs, in the order of their record."""
+    from tests.compare.test_scaled_area import LIMITS_GE
+
     areas = ("scaled", "select_scaled", "vote_scaled")
+    units = len(LIMITS_GE) + 2
     return [
         Job(
             "default quantizers, protocol and a million blocks",
@@ -55,8 +58,8 @@ def jobs() -> list[Job]:
             "spec §23",
             f"{HERE}:area_unit",
             (),
-            4,
-            4,
+            units,
+            units,
             (*HARDWARE, "compare/*.py", *(f"tests/compare/test_{a}_area.py" for a in areas)),
         ),
     ]
